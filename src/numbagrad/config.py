@@ -1,0 +1,99 @@
+"""The settings of numbagrad: one frozen object, replaced as a whole, never mutated.
+
+``config.floatX`` reads the setting in force; ``with using(floatX="float32")`` changes it for a
+block (per thread and per task, as context variables are); ``config.floatX = "float32"`` changes
+the default of the process, as in Theano and PyTensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+__all__ = ["Settings", "config", "using"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set.
+
+    Attributes
+    ----------
+    floatX : {"float64", "float32"}
+        The dtype of constructors that are not told one, and of gradients of integer variables.
+    on_unused_input : {"raise", "warn", "ignore"}
+        What ``function`` does with an input that no output needs.
+    fastmath : bool
+        Whether sums may be reassociated and products contracted (never at the cost of NaN or
+        infinity). ``False`` is the exact order of NumPy's definition.
+    optimize : {"default", "fast_compile", "none"}
+        Which passes run before compilation.
+    statement_cap : int
+        About how many statements one generated function may have before it is cut.
+    """
+
+    floatX: str = "float64"  # noqa: N815 - the name all users know
+    on_unused_input: str = "raise"
+    fastmath: bool = True
+    optimize: str = "default"
+    statement_cap: int = 400
+
+    def __post_init__(self) -> None:
+        choices = {
+            "floatX": ("float64", "float32"),
+            "on_unused_input": ("raise", "warn", "ignore"),
+            "optimize": ("default", "fast_compile", "none"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"config.{name} must be one of {', '.join(map(repr, allowed))}; "
+                    f"got {getattr(self, name)!r}"
+                )
+        if self.statement_cap < 1:
+            raise ValueError(f"config.statement_cap must be at least 1; got {self.statement_cap}")
+
+
+_default = Settings()
+_override: ContextVar[Settings | None] = ContextVar("numbagrad_settings", default=None)
+
+
+class _Config:
+    """Attribute access to the settings in force."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_override.get() or _default, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        global _default
+        if name not in {f.name for f in fields(Settings)}:
+            raise AttributeError(f"numbagrad has no setting named {name!r}")
+        _default = replace(_default, **{name: value})
+
+    def __repr__(self) -> str:
+        return repr(_override.get() or _default)
+
+
+config = _Config()
+
+
+@contextmanager
+def using(**changes: Any) -> Iterator[None]:
+    """Change settings within a ``with`` block.
+
+    >>> with using(floatX="float32"):
+    ...     config.floatX
+    'float32'
+    >>> config.floatX
+    'float64'
+    """
+    token = _override.set(replace(_override.get() or _default, **changes))
+    try:
+        yield
+    finally:
+        _override.reset(token)

@@ -1,0 +1,1 @@
+"""Graphs: variables, nodes, types, walks. Knows no Op and no Numba."""

@@ -1,0 +1,235 @@
+"""Walks over graphs, none of them recursive: a chain of any length is fine.
+
+Also clone and replace, which are walks that build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .basic import Apply, Constant, Variable
+
+__all__ = [
+    "ancestors",
+    "apply_ancestors",
+    "clone",
+    "clone_replace",
+    "explicit_graph_inputs",
+    "graph_inputs",
+    "graph_replace",
+    "io_toposort",
+    "toposort",
+    "vars_between",
+]
+
+
+def toposort(
+    outputs: Iterable[Variable], blockers: Collection[Variable] = ()
+) -> list[Apply]:
+    """The nodes that ``outputs`` need, each after those it needs itself.
+
+    Parameters
+    ----------
+    outputs : iterable of Variable
+    blockers : collection of Variable
+        Variables that are taken as given: what makes them is left out.
+
+    Notes
+    -----
+    The order depends on the graph alone: depth first, inputs from left to right.
+    """
+    blocked = set(blockers)
+    order: list[Apply] = []
+    done: set[Apply] = set()
+    stack: list[tuple[Apply, bool]] = []
+    for output in outputs:
+        if output.owner is not None and output not in blocked:
+            stack.append((output.owner, False))
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order.append(node)
+                continue
+            if node in done:
+                continue
+            done.add(node)
+            stack.append((node, True))
+            stack.extend(
+                (v.owner, False)
+                for v in reversed(node.inputs)
+                if v.owner is not None and v not in blocked and v.owner not in done
+            )
+    return order
+
+
+def io_toposort(inputs: Collection[Variable], outputs: Iterable[Variable]) -> list[Apply]:
+    """PyTensor's spelling of `toposort`."""
+    return toposort(outputs, inputs)
+
+
+def ancestors(
+    outputs: Iterable[Variable], blockers: Collection[Variable] = ()
+) -> Iterator[Variable]:
+    """Every variable that ``outputs`` depend on, themselves included, once."""
+    blocked = set(blockers)
+    seen: set[Variable] = set()
+    stack = list(outputs)[::-1]
+    while stack:
+        variable = stack.pop()
+        if variable in seen:
+            continue
+        seen.add(variable)
+        yield variable
+        if variable.owner is not None and variable not in blocked:
+            stack.extend(reversed(variable.owner.inputs))
+
+
+def apply_ancestors(
+    outputs: Iterable[Variable], blockers: Collection[Variable] = ()
+) -> Iterator[Apply]:
+    """Every node that ``outputs`` depend on, once."""
+    yield from toposort(outputs, blockers)
+
+
+def graph_inputs(
+    outputs: Iterable[Variable], blockers: Collection[Variable] = ()
+) -> Iterator[Variable]:
+    """The variables without an owner, constants included, that ``outputs`` depend on."""
+    for variable in ancestors(outputs, blockers):
+        if variable.owner is None or variable in blockers:
+            yield variable
+
+
+def explicit_graph_inputs(outputs: Iterable[Variable]) -> Iterator[Variable]:
+    """The variables without an owner or a value that ``outputs`` depend on."""
+    if isinstance(outputs, Variable):
+        outputs = [outputs]
+    for variable in graph_inputs(outputs):
+        if not isinstance(variable, Constant) and not hasattr(variable, "get_value"):
+            yield variable
+
+
+def vars_between(
+    inputs: Collection[Variable], outputs: Iterable[Variable]
+) -> Iterator[Variable]:
+    """Every variable from ``inputs`` to ``outputs``."""
+    yield from ancestors(outputs, inputs)
+
+
+def depends_on(outputs: Iterable[Variable], wanted: Collection[Variable]) -> bool:
+    """Whether any of ``wanted`` is among the ancestors of ``outputs``."""
+    return any(v in wanted for v in ancestors(outputs))
+
+
+def rebuild_graph(
+    outputs: Sequence[Variable],
+    memo: dict[Variable, Variable],
+    make: Callable[[Apply, list[Variable]], Sequence[Variable]] | None = None,
+) -> list[Variable]:
+    """Build ``outputs`` anew over the substitutions in ``memo``, which receives all that is met.
+
+    A node none of whose inputs changed is kept as it is, unless ``make`` decides otherwise.
+    """
+    for node in toposort(outputs, memo):
+        if all(v in memo for v in node.outputs):
+            continue
+        inputs = [memo.get(v, v) for v in node.inputs]
+        if make is not None:
+            made: Sequence[Variable] = make(node, inputs)
+        elif all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+            made = node.outputs
+        else:
+            made = node.clone_with_new_inputs(inputs).outputs
+        for old, new in zip(node.outputs, made, strict=True):
+            memo.setdefault(old, new)
+    return [memo.get(v, v) for v in outputs]
+
+
+def clone(
+    inputs: Sequence[Variable], outputs: Sequence[Variable], copy_inputs: bool = True
+) -> tuple[list[Variable], list[Variable]]:
+    """A copy of the graph from ``inputs`` to ``outputs``."""
+    memo = {v: (v.clone() if copy_inputs else v) for v in inputs}
+    made = rebuild_graph(
+        outputs, memo, lambda node, new: node.clone_with_new_inputs(new).outputs
+    )
+    return [memo[v] for v in inputs], made
+
+
+def clone_replace(
+    output: Any,
+    replace: Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None = None,
+    **_: Any,
+) -> Any:
+    """``output`` with other variables in the place of some.
+
+    Parameters
+    ----------
+    output : Variable, or list, tuple or dict of Variable
+    replace : mapping or list of pairs
+        What to replace, by what. A replacement is cast to the type it stands in for if that is
+        possible without loss.
+
+    Raises
+    ------
+    TypeError
+        If a replacement is of a type that does not fit.
+    """
+    memo: dict[Variable, Variable] = {}
+    for old, new in dict(replace or {}).items():
+        memo[old] = _fitting(old, new)
+    if isinstance(output, dict):
+        made = rebuild_graph(list(output.values()), memo)
+        return dict(zip(output, made, strict=True))
+    if isinstance(output, (list, tuple)):
+        return type(output)(rebuild_graph(list(output), memo))
+    return rebuild_graph([output], memo)[0]
+
+
+graph_replace = clone_replace
+
+
+def _fitting(old: Variable, new: Any) -> Variable:
+    if not isinstance(old, Variable):
+        raise TypeError(f"Only a variable can be replaced; got {old!r}")
+    if not isinstance(new, Variable):
+        new = old.type.constant(new) if hasattr(old.type, "constant") else new
+    if not isinstance(new, Variable):
+        raise TypeError(f"{old!r} can only be replaced by a variable; got {new!r}")
+    convert = getattr(old.type, "convert_variable", None)
+    fits = old.type.is_super(new.type) or new.type.is_super(old.type)
+    if not fits and convert is not None:
+        converted: Variable | None = convert(new)
+        if converted is not None:
+            return converted
+    if not fits:
+        raise TypeError(f"{old!r} of type {old.type} can not be replaced by one of {new.type}")
+    return new
+
+
+def equal_computations(xs: Sequence[Variable], ys: Sequence[Variable]) -> bool:
+    """Whether two lists of graphs compute the same by the same Ops from the same inputs."""
+    numbers: dict[Any, int] = {}
+    number_of: dict[Variable, int] = {}
+
+    def intern(key: Any) -> int:
+        return numbers.setdefault(key, len(numbers))
+
+    def leaf(variable: Variable) -> int:
+        if isinstance(variable, Constant):
+            return intern(("constant", variable.signature()))
+        return intern(("input", id(variable)))
+
+    def visit(roots: Sequence[Variable]) -> list[int]:
+        for node in toposort(roots):
+            inputs = tuple(
+                number_of[v] if v.owner is not None else leaf(v) for v in node.inputs
+            )
+            for position, output in enumerate(node.outputs):
+                number_of[output] = intern((node.op, inputs, position))
+        return [number_of[v] if v.owner is not None else leaf(v) for v in roots]
+
+    return len(xs) == len(ys) and visit(xs) == visit(ys)
+
+

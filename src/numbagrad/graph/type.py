@@ -1,0 +1,101 @@
+"""Types: what values a variable may take. Tensors have their own file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .basic import Variable
+
+__all__ = ["DisconnectedType", "NullType", "Type", "disconnected_type"]
+
+
+class Type:
+    """A set of values, and how to convert data into it.
+
+    Subclasses implement `filter` and equality.
+    """
+
+    variable_class: type[Variable] = Variable
+
+    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """Convert ``data`` into a value of this type.
+
+        Parameters
+        ----------
+        data : object
+            What the user passed.
+        strict : bool
+            Return ``data`` itself or raise.
+        allow_downcast : bool, optional
+            Whether precision may be lost. ``None`` allows it for a Python float that becomes a
+            scalar of dtype floatX, and for nothing else.
+
+        Raises
+        ------
+        TypeError
+            If ``data`` can not become such a value.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how to filter values")
+
+    def is_valid_value(self, data: Any) -> bool:
+        """Whether ``data`` is already a value of this type."""
+        try:
+            self.filter(data, strict=True)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    def is_super(self, other: Type) -> bool:
+        """Whether every value of ``other`` is a value of this type."""
+        return self == other
+
+    def make_variable(self, name: str | None = None) -> Variable:
+        """A new variable of this type without an owner."""
+        return self.variable_class(self, name=name)
+
+    def __call__(self, name: str | None = None) -> Variable:
+        return self.make_variable(name)
+
+
+class NullType(Type):
+    """The type of a value that can not be computed, and the reason why.
+
+    >>> NullType("not differentiable").filter(1.0)
+    Traceback (most recent call last):
+    ...
+    TypeError: No value can be given to a variable of NullType: not differentiable
+    """
+
+    def __init__(self, why_null: str = "(no reason given)"):
+        self.why_null = why_null
+
+    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        raise TypeError(f"No value can be given to a variable of NullType: {self.why_null}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return "NullType"
+
+
+class DisconnectedType(Type):
+    """The type of a gradient through which no path leads: a zero that knows why it is one."""
+
+    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        raise TypeError("No value can be given to a variable of DisconnectedType")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return "DisconnectedType"
+
+
+disconnected_type = DisconnectedType()

@@ -1,0 +1,54 @@
+"""The user's line: which statement outside numbagrad made a node.
+
+Nothing here knows what a node is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Line", "here", "on_behalf_of"]
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+class Line(NamedTuple):
+    """A place in the user's code."""
+
+    file: str
+    number: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number} in {self.function}"
+
+
+_owner: ContextVar[Line | None] = ContextVar("numbagrad_line", default=None)
+
+
+def here() -> Line | None:
+    """The innermost line outside numbagrad, or the one named by `on_behalf_of`."""
+    line = _owner.get()
+    if line is not None:
+        return line
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return None
+    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+@contextmanager
+def on_behalf_of(line: Line | None) -> Iterator[None]:
+    """Nodes made in the block remember ``line``: a derivative belongs to the line it derives."""
+    token = _owner.set(line)
+    try:
+        yield
+    finally:
+        _owner.reset(token)

@@ -1,0 +1,1 @@
+"""The definitions of Ops: each class states everything about one Op."""

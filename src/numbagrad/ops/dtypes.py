@@ -1,0 +1,127 @@
+"""Result dtypes: the rules that Ops name, and how Python numbers meet arrays.
+
+NumPy's promotion is the reference; float16, which numbagrad does not have, becomes float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph.tensor import TensorVariable, as_tensor, constant, is_scalar_number
+
+__all__ = [
+    "always",
+    "bool_of",
+    "convert_together",
+    "first",
+    "float_of",
+    "is_complex",
+    "is_continuous",
+    "is_discrete",
+    "real_of",
+    "upcast",
+]
+
+
+def upcast(*dtypes: str) -> str:
+    """The smallest dtype that holds all of ``dtypes``.
+
+    >>> upcast("float32", "int64")
+    'float64'
+    """
+    return np.result_type(*(np.dtype(d) for d in dtypes)).name
+
+
+def float_of(*dtypes: str) -> str:
+    """The dtype of a function that has no integer results, such as a sine.
+
+    >>> float_of("int64"), float_of("float32"), float_of("int8")
+    ('float64', 'float32', 'float32')
+    """
+    common = np.dtype(upcast(*dtypes))
+    if common.kind in "fc":
+        return common.name
+    return "float32" if common.itemsize <= 2 else "float64"
+
+
+def first(*dtypes: str) -> str:
+    """The dtype of the first argument."""
+    return dtypes[0]
+
+
+def bool_of(*dtypes: str) -> str:
+    """bool, whatever the arguments."""
+    return "bool"
+
+
+def real_of(*dtypes: str) -> str:
+    """The dtype of real and imaginary parts and of absolute values."""
+    return {"complex64": "float32", "complex128": "float64"}.get(upcast(*dtypes)) or upcast(*dtypes)
+
+
+def always(dtype: str) -> Any:
+    """A rule that gives ``dtype`` always."""
+
+    def rule(*dtypes: str) -> str:
+        return dtype
+
+    return rule
+
+
+def is_complex(dtype: str) -> bool:
+    """Whether values have an imaginary part."""
+    return dtype.startswith("complex")
+
+
+def is_continuous(dtype: str) -> bool:
+    """Whether derivatives with respect to values of this dtype make sense."""
+    return dtype.startswith(("float", "complex"))
+
+
+def is_discrete(dtype: str) -> bool:
+    """Whether values are integers or truth values."""
+    return not is_continuous(dtype)
+
+
+def convert_together(values: Sequence[Any], comparing: bool = False) -> list[TensorVariable]:
+    """Arguments of one elementwise Op as tensors.
+
+    Python numbers have no dtype of their own: they take the one of the arrays they meet, as in
+    NumPy 2, and remember how the user wrote them. ``comparing`` allows an integer that does not
+    fit that dtype, since ``x < 300`` has an answer for any ``x``.
+
+    Raises
+    ------
+    OverflowError
+        If a Python integer does not fit the integer dtype it meets.
+    """
+    if not any(is_scalar_number(v) for v in values):
+        return [as_tensor(v) for v in values]
+    tensors = {k: as_tensor(v) for k, v in enumerate(values) if not is_scalar_number(v)}
+    numbers = {k: v for k, v in enumerate(values) if is_scalar_number(v)}
+    if not tensors:
+        return [constant(v) for v in values]
+    common = np.result_type(*(np.dtype(t.dtype) for t in tensors.values()), *numbers.values())
+    for k, number in numbers.items():
+        tensors[k] = _number(number, common, comparing)
+    return [tensors[k] for k in range(len(values))]
+
+
+def _number(number: Any, dtype: np.dtype, comparing: bool) -> TensorVariable:
+    if type(number) is bool:
+        dtype = np.dtype(bool)
+    try:
+        made = constant(number, dtype=dtype.name)
+    except OverflowError:
+        if not comparing:
+            raise OverflowError(
+                f"The Python integer {number} does not fit {dtype.name}, the dtype of the array "
+                "it is combined with; cast one of them"
+            ) from None
+        made = constant(number)
+    return made
+
+

@@ -1,0 +1,656 @@
+"""The kinds of Ops: what each has to state, and what each gets for it.
+
+Elementwise  a scalar expression of the inputs' elements at one place
+View         an element of the output is an element of an input at another place
+Reduction    elements are combined over some dimensions
+Scatter      a copy of one array with the elements of another written or added at given places
+Block        a function of whole C-contiguous arrays
+
+Code generation switches on the kind and never on the class. No single Op is defined here. An Op
+class that lacks a part is refused when the class is made.
+
+Static parameters are keyword-only and listed in ``__props__``; templates receive them behind the
+arrays, in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..config import config
+from ..errors import IncompleteOpError, ShapeError
+from ..graph.basic import Apply, Constant, Variable
+from ..graph.op import Op
+from ..graph.registry import OP_CLASSES, OPS
+from ..graph.tensor import TensorType, as_tensor
+from ..graph.type import DisconnectedType, NullType, disconnected_type
+from .dtypes import convert_together, is_complex, is_continuous, is_discrete, upcast
+
+__all__ = [
+    "BILINEAR",
+    "LINEAR",
+    "UNKNOWN",
+    "Block",
+    "Declared",
+    "Elementwise",
+    "Reduction",
+    "Scatter",
+    "View",
+    "size_of",
+    "undefined",
+]
+
+
+class _Word:
+    """A word of the vocabulary, such as LINEAR."""
+
+    def __init__(self, word: str):
+        self.word = word
+
+    def __repr__(self) -> str:
+        return self.word
+
+
+#: ``pushforward = LINEAR``: the Op is linear in all its float inputs together.
+LINEAR = _Word("LINEAR")
+#: ``pushforward = BILINEAR``: the Op is linear in each float input when the others are fixed.
+BILINEAR = _Word("BILINEAR")
+
+
+class _Unknown:
+    """A size that is not known when a node is made; computing with it gives it again."""
+
+    def _same(self, *_: Any) -> _Unknown:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _same
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = _same
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Any = _Unknown()
+
+
+def undefined(why: str) -> Variable:
+    """A derivative that does not exist: a variable of `NullType` with the reason."""
+    return NullType(why).make_variable()
+
+
+def size_of(variable: Any) -> Any:
+    """A size as an int where it is known, else as the scalar variable it is."""
+    if isinstance(variable, Constant):
+        return int(variable.data)
+    return variable
+
+
+class Declared(Op):
+    """Base of the kinds: an Op whose class states everything about it.
+
+    Attributes
+    ----------
+    dtype : callable
+        The rule from the inputs' dtypes to the output's, by name.
+    reference : callable
+        The same function in NumPy, of the inputs' values and the static parameters.
+    samples : list
+        What tests feed it; see ``numbagrad.testing``.
+    pullback : callable
+        ``pullback(gy, y, *inputs)``: a gradient for each input. ``None`` stands for disconnected,
+        ``undefined("why")`` for one that does not exist.
+    pushforward : callable or LINEAR or BILINEAR
+        ``pushforward(tangents, y, *inputs)``; a tangent is ``None`` where nothing moves. Without
+        one, forward mode is done by two reverse sweeps.
+    """
+
+    __props__ = ()
+    #: What a class of this kind must define, with the words used when it does not.
+    needs: ClassVar[dict[str, str]] = {}
+    kind: ClassVar[str] = "declared"
+    nout: ClassVar[int] = 1
+    dtype: ClassVar[Any] = None
+    reference: ClassVar[Any] = None
+    samples: ClassVar[Any] = None
+    pushforward: ClassVar[Any] = None
+    #: Why there is no derivative at all, if there is none.
+    no_derivative: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if abstract:
+            return
+        missing = [f"{name} ({words})" for name, words in cls.needs.items() if not _has(cls, name)]
+        if cls.__doc__ is None:
+            missing.append("a docstring (what it computes, with an example)")
+        if missing:
+            raise IncompleteOpError(
+                f"The {cls.kind} Op {cls.__name__} lacks: {'; '.join(missing)}"
+            )
+        OP_CLASSES.append(cls)
+
+    def __init__(self, **params: Any):
+        names = tuple(self.__props__ or ())
+        if set(params) != set(names):
+            raise TypeError(
+                f"{type(self).__name__} takes the static parameters {names}; got {tuple(params)}"
+            )
+        for name in names:
+            setattr(self, name, params[name])
+
+    # -- making nodes ----------------------------------------------------------------------
+
+    def prepare(self, *inputs: Any) -> list[Any]:
+        """The inputs as variables, checked; a subclass adds its own checks."""
+        return [as_tensor(x) for x in inputs]
+
+    def sizes(self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable) -> Any:
+        """The shape of the output (a list of shapes for several) from the inputs' shapes.
+
+        Sizes are ints, scalar variables or UNKNOWN: write it so that all three work.
+        """
+        raise NotImplementedError
+
+    def same_sizes(
+        self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable
+    ) -> list[tuple[Any, Any]]:
+        """Pairs of sizes that have to be equal, checked at entry where that is not proved."""
+        return []
+
+    def checks(self, *inputs: Variable) -> list[Any]:
+        """Conditions on values, as `ops.checks.Check` rows, tested before anything is written."""
+        return []
+
+    def output_dtypes(self, *inputs: Variable) -> list[str]:
+        """The dtype of each output."""
+        made = type(self).dtype(*(v.type.dtype for v in inputs))
+        return [made] if isinstance(made, str) else list(made)
+
+    def make_node(self, *inputs: Any) -> Apply:
+        variables = self.prepare(*inputs)
+        known = [_static(v) for v in variables]
+        for a, b in self.same_sizes(known, *variables):
+            if isinstance(a, int) and isinstance(b, int) and a != b:
+                shapes = ", ".join(str(v.type.shape) for v in variables)
+                raise ShapeError(
+                    f"{self}: sizes {a} and {b} have to be equal; "
+                    f"the inputs' shapes are {shapes} (None is a size not known yet)"
+                )
+        shapes = self.sizes(known, *variables)
+        if self.nout == 1:
+            shapes = [shapes]
+        types = [
+            TensorType(d, [int(s) if isinstance(s, (int, np.integer)) else None for s in shape])
+            for d, shape in zip(self.output_dtypes(*variables), shapes, strict=True)
+        ]
+        return Apply(self, variables, [t.make_variable() for t in types])
+
+    def infer_shape(self, fgraph: Any, node: Apply, input_shapes: Sequence[Any]) -> Any:
+        made = self.sizes(input_shapes, *node.inputs)
+        return [made] if self.nout == 1 else list(made)
+
+    # -- computing in NumPy ----------------------------------------------------------------
+
+    def parameters(self) -> tuple[Any, ...]:
+        """The static parameters in the order in which templates take them."""
+        return tuple(getattr(self, name) for name in self.__props__ or ())
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
+        with np.errstate(all="ignore"):
+            made = type(self).reference(*inputs, *self.parameters())
+        for storage, value, variable in zip(
+            output_storage, [made] if self.nout == 1 else made, node.outputs, strict=True
+        ):
+            storage[0] = np.array(value, dtype=variable.type.dtype)  # a copy: nothing aliases
+
+    # -- differentiating -------------------------------------------------------------------
+
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
+        single = self.nout == 1
+        made = self.pullback(
+            output_grads[0] if single else output_grads,
+            outputs[0] if single else outputs,
+            *inputs,
+        )
+        return [
+            disconnected_type() if g is None else _as_gradient_of(x, g)
+            for g, x in zip(made, inputs, strict=True)
+        ]
+
+    def pullback(self, gy: Any, y: Any, *inputs: Variable) -> Any:  # type: ignore[override]
+        """Reverse rule; by default the reason why there is none."""
+        why = self.no_derivative or f"{type(self).__name__} states no derivative"
+        return [undefined(f"{self}: {why}") for _ in inputs]
+
+    def forward(self, tangents: Sequence[Any], outputs: Any, inputs: Any) -> list[Any]:
+        """A tangent (or None) for each output; a tangent of an input is None where it is still."""
+        rule = type(self).pushforward
+        if rule is LINEAR:
+            made = self._linear(tangents, inputs)
+        elif rule is BILINEAR:
+            made = self._bilinear(tangents, inputs)
+        else:
+            made = self.pushforward(
+                tangents, outputs[0] if self.nout == 1 else outputs, *inputs
+            )
+        return [made] if self.nout == 1 else list(made)
+
+    def _linear(self, tangents: Sequence[Any], inputs: Any) -> Any:
+        moved = [
+            (OPS["zeros_like"](x) if t is None else t) if is_continuous(x.type.dtype) else x
+            for t, x in zip(tangents, inputs, strict=True)
+        ]
+        return self(*moved)
+
+    def _bilinear(self, tangents: Sequence[Any], inputs: Any) -> Any:
+        total = None
+        for k, tangent in enumerate(tangents):
+            if tangent is None:
+                continue
+            term = self(*[tangent if j == k else x for j, x in enumerate(inputs)])
+            total = term if total is None else OPS["add"](total, term)
+        return total
+
+    def has_forward_rule(self) -> bool:
+        return type(self).pushforward is not None
+
+
+def _has(cls: type, name: str) -> bool:
+    found = getattr(cls, name, None)
+    return found is not None and found is not getattr(Declared, name, None)
+
+
+def _static(variable: Variable) -> tuple[Any, ...]:
+    if not isinstance(variable.type, TensorType):
+        raise TypeError(f"{variable!r} is of type {variable.type}, which is no tensor")
+    return tuple(UNKNOWN if s is None else s for s in variable.type.shape)
+
+
+def _as_gradient_of(x: Variable, g: Variable) -> Variable:
+    """``g`` with the dtype that a gradient of ``x`` has."""
+    if isinstance(g.type, (NullType, DisconnectedType)):
+        return g
+    dtype = x.type.dtype if is_continuous(x.type.dtype) else config.floatX
+    if is_complex(g.type.dtype) and not is_complex(dtype):
+        g = OPS["real"](g)
+    return g if g.type.dtype == dtype else OPS["cast"](g, dtype)
+
+
+class Elementwise(Declared, abstract=True):
+    """A scalar function applied in every place.
+
+    Inputs broadcast by type as in PyTensor: a dimension broadcasts if it is known to be 1.
+
+    Attributes
+    ----------
+    template : callable
+        The scalar function, plain code that Numba compiles as it stands.
+    partials : callable
+        ``partials(y, *inputs)``: the partial derivatives, ``None`` for an input that the output
+        does not depend on differentiably.
+    inputs_as : {"result", "common", "given"}
+        The dtype in which the template gets its arguments: the output's, the common one of the
+        inputs, or each its own.
+    cost : int
+        About how many multiplications one evaluation takes.
+    """
+
+    kind = "Elementwise"
+    needs: ClassVar[dict[str, str]] = {
+        "dtype": "the rule for its result's dtype, such as float_of",
+        "template": "the scalar function that Numba compiles",
+        "partials": "the derivatives, or no_partials('why')",
+        "reference": "the same in NumPy",
+        "samples": "what the tests feed it",
+    }
+    template: ClassVar[Any] = None
+    partials: ClassVar[Any] = None
+    inputs_as: ClassVar[str] = "result"
+    cost: ClassVar[int] = 1
+    #: Facts that generic rewrites read.
+    commutative: ClassVar[bool] = False
+    associative: ClassVar[bool] = False
+    odd: ClassVar[bool] = False
+    even: ClassVar[bool] = False
+    unit: ClassVar[Any] = None
+    zero: ClassVar[Any] = None
+    #: How `pp` prints it between its arguments.
+    infix: ClassVar[str | None] = None
+
+    def prepare(self, *inputs: Any) -> list[Any]:
+        variables = convert_together(inputs, comparing=type(self).inputs_as == "common")
+        return self.align(variables)
+
+    def align(self, variables: list[Any]) -> list[Any]:
+        """All with the same number of dimensions, new ones of size 1 in front."""
+        ndim = max((v.ndim for v in variables), default=0)
+        return [
+            v
+            if v.ndim == ndim
+            else OPS["dimshuffle"](v, ["x"] * (ndim - v.ndim) + list(range(v.ndim)))
+            for v in variables
+        ]
+
+    def argument_dtypes(self, inputs: Sequence[Variable], output: str) -> list[str]:
+        """The dtype in which the template gets each argument."""
+        given = [v.type.dtype for v in inputs]
+        if self.inputs_as == "given":
+            return given
+        return [output if self.inputs_as == "result" else upcast(*given)] * len(given)
+
+    def sizes(self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable) -> Any:
+        return tuple(_broadcast(sizes) for sizes in zip(*shapes, strict=True))
+
+    def same_sizes(
+        self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable
+    ) -> list[tuple[Any, Any]]:
+        pairs = []
+        for sizes in zip(*shapes, strict=True):
+            # A size that is the int 1 broadcasts; all others have to agree.
+            wide = [s for s in sizes if not (isinstance(s, int) and s == 1)]
+            pairs += [(wide[0], s) for s in wide[1:]]
+        return pairs
+
+    def pullback(self, gy: Any, y: Any, *inputs: Variable) -> Any:  # type: ignore[override]
+        """Each input's gradient is the conjugate partial times ``gy``, summed where it spread."""
+        gradients: list[Any] = []
+        for x, partial in zip(inputs, self.partials(y, *inputs), strict=True):
+            if partial is None or isinstance(partial, Variable) and _is_null(partial):
+                gradients.append(partial)
+                continue
+            if isinstance(partial, Variable) and is_complex(partial.type.dtype):
+                partial = OPS["conj"](partial)
+            gradients.append(OPS["unbroadcast"](OPS["scale"](gy, partial), x))
+        return gradients
+
+    def pushforward(self, tangents: Sequence[Any], y: Any, *inputs: Variable) -> Any:
+        """The sum of each partial times that input's tangent, spread to the output's shape."""
+        total = None
+        for x, t, partial in zip(inputs, tangents, self.partials(y, *inputs), strict=True):
+            if t is None or partial is None or not is_continuous(x.type.dtype):
+                continue
+            if isinstance(partial, Variable) and _is_null(partial):
+                return partial
+            term = OPS["scale"](t, partial)
+            total = term if total is None else OPS["add"](total, term)
+        if total is None or total.type.dtype == y.type.dtype and total.type.shape == y.type.shape:
+            return total
+        if is_discrete(y.type.dtype):
+            return None
+        return OPS["cast"](OPS["second"](y, total), y.type.dtype)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        parts = type(self).partials
+        if isinstance(parts, no_partials):
+            return [[parts.connected] for _ in node.inputs]
+        return super().connection_pattern(node)
+
+
+class no_partials:  # noqa: N801 - reads as a word in class bodies
+    """``partials = no_partials("why")`` for an Op whose output is locally constant.
+
+    The derivative is zero where it exists; ``connected=False`` says that the output does not
+    depend on the inputs' values at all.
+    """
+
+    def __init__(self, why: str, connected: bool = True):
+        self.why = why
+        self.connected = connected
+
+    def __call__(self, y: Any, *inputs: Any) -> list[Any]:
+        if not self.connected:
+            return [None for _ in inputs]
+        return [OPS["zeros_like"](x, dtype=_float_dtype(x)) for x in inputs]
+
+
+def _float_dtype(x: Variable) -> str:
+    return x.type.dtype if is_continuous(x.type.dtype) else config.floatX
+
+
+def _is_null(variable: Variable) -> bool:
+    return isinstance(variable.type, NullType)
+
+
+def _broadcast(sizes: Sequence[Any]) -> Any:
+    """The size of a dimension that all of ``sizes`` spread to; known numbers are preferred."""
+    wide = [s for s in sizes if not (isinstance(s, int) and s == 1)]
+    if not wide:
+        return 1
+    return next((s for s in wide if isinstance(s, int)), wide[0])
+
+
+class View(Declared, abstract=True):
+    """An element of the output is one of an input at an index computed from the output's.
+
+    Attributes
+    ----------
+    element : callable
+        ``element(self, index, read, sizes)``: the output's element at ``index`` (a tuple of index
+        expressions), where ``read(k, index)`` is an element of input ``k`` and ``sizes(k)`` its
+        shape. Index expressions know ``+ - * // %`` and comparisons; ``read.choose(c, a, b)``
+        chooses.
+    """
+
+    kind = "View"
+    needs: ClassVar[dict[str, str]] = {
+        "dtype": "the rule for its result's dtype, such as first",
+        "sizes": "the rule for its result's shape",
+        "element": "which element of an input stands at an index of the output",
+        "pullback": "its adjoint, or a reason in no_derivative and Declared.pullback",
+        "reference": "the same in NumPy",
+        "samples": "what the tests feed it",
+    }
+    element: ClassVar[Any] = None
+    pushforward = LINEAR
+    #: Inputs that must lie in memory as one C-contiguous array, because they are read flat.
+    flat_inputs: ClassVar[tuple[int, ...]] = ()
+
+
+class Reduction(Declared, abstract=True):
+    """Elements of an iteration space combined over some of its dimensions.
+
+    Attributes
+    ----------
+    axes : tuple of int
+        Which dimensions of the space are combined; the output has the others, in order.
+    identity : callable
+        ``identity(dtype)``: what a combination starts from.
+    combine : callable
+        ``combine(accumulated, element)``, a scalar template.
+    element : callable
+        ``element(self, index, read, sizes)`` as for a View, over the whole space; by default the
+        element of the only input.
+    better : callable or None
+        For a position (argmax): ``better(element, best)`` says that the element replaces the best.
+    nonempty : str or None
+        The words of the error where there is nothing to combine and no identity.
+    """
+
+    kind = "Reduction"
+    needs: ClassVar[dict[str, str]] = {
+        "dtype": "the rule for its result's dtype, such as first",
+        "identity": "what a combination starts from",
+        "combine": "how two values are combined",
+        "pullback": "its adjoint",
+        "reference": "the same in NumPy",
+        "samples": "what the tests feed it",
+    }
+    axes: tuple[int, ...] = ()
+    identity: ClassVar[Any] = None
+    combine: ClassVar[Any] = None
+    better: ClassVar[Any] = None
+    nonempty: ClassVar[str | None] = None
+
+    def space(self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable) -> tuple[Any, ...]:
+        """The sizes of the whole iteration space."""
+        return shapes[0]
+
+    def element(self, index: tuple[Any, ...], read: Callable[..., Any], sizes: Any) -> Any:
+        return read(0, index)
+
+    def sizes(self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable) -> Any:
+        space = self.space(shapes, *inputs)
+        return tuple(s for k, s in enumerate(space) if k not in self.axes)
+
+
+class Scatter(Declared, abstract=True):
+    """A copy of input 0 in which elements of input 1 are written or added at given places.
+
+    Attributes
+    ----------
+    accumulate : bool
+        Whether they are added; else the last one written to a place stays.
+    region : callable
+        ``region(self, shapes, *inputs)``: the shape of the part that is written, to which input 1
+        spreads where its size is known to be 1.
+    target : callable
+        ``target(self, index, read, sizes)``: the place in the output for an index of the region.
+    """
+
+    kind = "Scatter"
+    needs: ClassVar[dict[str, str]] = {
+        "region": "the shape of the part that is written",
+        "target": "where an element goes",
+        "pullback": "its adjoint",
+        "reference": "the same in NumPy",
+        "samples": "what the tests feed it",
+    }
+    dtype: ClassVar[Any] = staticmethod(lambda *dtypes: dtypes[0])
+    region: ClassVar[Any] = None
+    target: ClassVar[Any] = None
+    pushforward = LINEAR
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether elements are added."""
+        raise NotImplementedError
+
+    def sizes(self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable) -> Any:
+        return shapes[0]
+
+    def same_sizes(
+        self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable
+    ) -> list[tuple[Any, Any]]:
+        region = self.region(shapes, *inputs)
+        return [
+            (r, s)
+            for r, s in zip(region, shapes[1], strict=True)
+            if not (isinstance(s, int) and s == 1)
+        ]
+
+
+class Block(Declared, abstract=True):
+    """A function of whole C-contiguous arrays, repeated over leading dimensions.
+
+    Attributes
+    ----------
+    signature : str
+        The core dimensions in NumPy's gufunc notation, such as ``"(m,k),(k,n)->(m,n)"``. Inputs
+        may have further dimensions in front, the same for all (`prepare` sees to it).
+    template : callable
+        ``template(*arrays, *static parameters)``: fresh arrays (or numbers for ``()``), from
+        arrays that have exactly the core dimensions.
+    """
+
+    kind = "Block"
+    needs: ClassVar[dict[str, str]] = {
+        "dtype": "the rule for its result's dtype, such as float_of",
+        "signature": "the core dimensions, such as '(m,m)->(m,m)'",
+        "template": "the function that Numba compiles",
+        "pullback": "its adjoint, or a reason in no_derivative and Declared.pullback",
+        "reference": "the same in NumPy",
+        "samples": "what the tests feed it",
+    }
+    signature: ClassVar[str] = ""
+    template: ClassVar[Any] = None
+
+    @classmethod
+    def core(cls) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+        """The names of the core dimensions of inputs and outputs."""
+        left, right = cls.signature.replace(" ", "").split("->")
+
+        def side(text: str) -> list[tuple[str, ...]]:
+            return [
+                tuple(n for n in part.split(",") if n) for part in text.strip("()").split("),(")
+            ]
+
+        return side(left), side(right)
+
+    def argument_dtypes(self, inputs: Sequence[Variable], output: str) -> list[str]:
+        """The dtype in which the template gets each array: the output's by default."""
+        return [output] * len(inputs)
+
+    def batch_ndim(self, *inputs: Variable) -> int:
+        """How many leading dimensions the function is repeated over."""
+        return inputs[0].type.ndim - len(self.core()[0][0])
+
+    def prepare(self, *inputs: Any) -> list[Any]:
+        variables = [as_tensor(x) for x in inputs]
+        names = self.core()[0]
+        if len(variables) != len(names):
+            raise TypeError(f"{self} takes {len(names)} arrays; got {len(variables)}")
+        batch = 0
+        for position, (v, core) in enumerate(zip(variables, names, strict=True)):
+            if v.ndim < len(core):
+                raise ValueError(
+                    f"{self}: argument {position} must have at least {len(core)} dimensions; "
+                    f"got {v.ndim}"
+                )
+            batch = max(batch, v.ndim - len(core))
+        return OPS["broadcast_batches"](variables, [len(c) for c in names], batch)
+
+    def sizes(self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable) -> Any:
+        ins, outs = self.core()
+        batch = len(shapes[0]) - len(ins[0])
+        found: dict[str, Any] = {}
+        for shape, core in zip(shapes, ins, strict=True):
+            for name, size in zip(core, shape[batch:], strict=True):
+                if not isinstance(found.get(name), int):
+                    found[name] = size if isinstance(size, int) else found.get(name, size)
+        lead = tuple(_broadcast(s) for s in zip(*(s[:batch] for s in shapes), strict=True))
+        made = [lead + tuple(found[name] for name in core) for core in outs]
+        return made[0] if self.nout == 1 else made
+
+    def same_sizes(
+        self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable
+    ) -> list[tuple[Any, Any]]:
+        ins, _ = self.core()
+        batch = len(shapes[0]) - len(ins[0])
+        pairs = [
+            (sizes[0], s)
+            for sizes in zip(*(s[:batch] for s in shapes), strict=True)
+            for s in sizes[1:]
+        ]
+        found: dict[str, Any] = {}
+        for shape, core in zip(shapes, ins, strict=True):
+            for name, size in zip(core, shape[batch:], strict=True):
+                if name in found:
+                    pairs.append((found[name], size))
+                found.setdefault(name, size)
+        return pairs
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
+        """Apply the reference to each matrix (or vector) of a stack."""
+        batch = self.batch_ndim(*node.inputs)
+        if batch == 0:
+            super().perform(node, inputs, output_storage)
+            return
+        lead = inputs[0].shape[:batch]
+        results: list[Any] = [None] * self.nout
+        for place in np.ndindex(*lead):
+            with np.errstate(all="ignore"):
+                made = type(self).reference(*(x[place] for x in inputs), *self.parameters())
+            for k, value in enumerate([made] if self.nout == 1 else made):
+                value = np.asarray(value, dtype=node.outputs[k].type.dtype)
+                if results[k] is None:
+                    results[k] = np.empty(lead + value.shape, value.dtype)
+                results[k][place] = value
+        for k, storage in enumerate(output_storage):
+            if results[k] is None:  # nothing to repeat over: the core sizes come from the rule
+                made = self.sizes([x.shape for x in inputs], *node.inputs)
+                shape = made if self.nout == 1 else made[k]
+                results[k] = np.empty(shape, node.outputs[k].type.dtype)
+            storage[0] = results[k]
