@@ -16,6 +16,7 @@ arrays, in that order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -121,6 +122,11 @@ class Declared(Op):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        for name in ("template", "partials", "dtype", "reference"):
+            # Rules are written as plain functions of arrays; one that wants the Op says ``self``.
+            rule = cls.__dict__.get(name)
+            if isinstance(rule, FunctionType) and "self" not in rule.__code__.co_varnames[:1]:
+                setattr(cls, name, staticmethod(rule))
         if abstract:
             return
         missing = [f"{name} ({words})" for name, words in cls.needs.items() if not _has(cls, name)]
@@ -289,8 +295,9 @@ class Elementwise(Declared, abstract=True):
     template : callable
         The scalar function, plain code that Numba compiles as it stands.
     partials : callable
-        ``partials(y, *inputs)``: the partial derivatives, ``None`` for an input that the output
-        does not depend on differentiably.
+        ``partials(y, *inputs)`` (or ``partials(self, y, *inputs)``, where static parameters are
+        needed): the partial derivatives, ``None`` for an input that the output does not depend on
+        differentiably. Integer inputs of a function with float results arrive as floats.
     inputs_as : {"result", "common", "given"}
         The dtype in which the template gets its arguments: the output's, the common one of the
         inputs, or each its own.
@@ -357,8 +364,8 @@ class Elementwise(Declared, abstract=True):
     def pullback(self, gy: Any, y: Any, *inputs: Variable) -> Any:  # type: ignore[override]
         """Each input's gradient is the conjugate partial times ``gy``, summed where it spread."""
         gradients: list[Any] = []
-        for x, partial in zip(inputs, self.partials(y, *inputs), strict=True):
-            if partial is None or isinstance(partial, Variable) and _is_null(partial):
+        for x, partial in zip(inputs, self._partials(y, inputs), strict=True):
+            if partial is None or (isinstance(partial, Variable) and _is_null(partial)):
                 gradients.append(partial)
                 continue
             if isinstance(partial, Variable) and is_complex(partial.type.dtype):
@@ -369,18 +376,26 @@ class Elementwise(Declared, abstract=True):
     def pushforward(self, tangents: Sequence[Any], y: Any, *inputs: Variable) -> Any:
         """The sum of each partial times that input's tangent, spread to the output's shape."""
         total = None
-        for x, t, partial in zip(inputs, tangents, self.partials(y, *inputs), strict=True):
+        for x, t, partial in zip(inputs, tangents, self._partials(y, inputs), strict=True):
             if t is None or partial is None or not is_continuous(x.type.dtype):
                 continue
             if isinstance(partial, Variable) and _is_null(partial):
                 return partial
             term = OPS["scale"](t, partial)
             total = term if total is None else OPS["add"](total, term)
-        if total is None or total.type.dtype == y.type.dtype and total.type.shape == y.type.shape:
+        if total is None or (total.type.dtype == y.type.dtype and total.type.shape == y.type.shape):
             return total
         if is_discrete(y.type.dtype):
             return None
         return OPS["cast"](OPS["second"](y, total), y.type.dtype)
+
+    def _partials(self, y: Any, inputs: Sequence[Variable]) -> Sequence[Any]:
+        """The partials of the function that the template is: of inputs as it gets them."""
+        if self.inputs_as == "result" and is_continuous(y.type.dtype):
+            inputs = [
+                OPS["cast"](x, y.type.dtype) if is_discrete(x.type.dtype) else x for x in inputs
+            ]
+        return self.partials(y, *inputs)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         parts = type(self).partials
@@ -389,7 +404,7 @@ class Elementwise(Declared, abstract=True):
         return super().connection_pattern(node)
 
 
-class no_partials:  # noqa: N801 - reads as a word in class bodies
+class no_partials:
     """``partials = no_partials("why")`` for an Op whose output is locally constant.
 
     The derivative is zero where it exists; ``connected=False`` says that the output does not
