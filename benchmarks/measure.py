@@ -1,0 +1,137 @@
+"""Timing: compile once, check that all agree, then time calls in interleaved rounds.
+
+Rounds run A B C A B C ..., so that a slow moment of the machine meets every library. Before each
+sample the loop waits until the thread pools of the previous library have gone to sleep (OpenBLAS's
+workers stay busy for some 20 ms) and calls once untimed, so that each finds its own data in cache.
+"""
+
+import gc
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.engines import Call, Engine, UnavailableError, same_results
+from benchmarks.workload import Workload
+
+QUIET = 0.03  # seconds for another library's threads to go to sleep
+SAMPLE = 0.002  # seconds that a sample of fast calls should take
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: at most so many rounds and seconds a workload, at least three rounds."""
+
+    rounds: int
+    seconds: float
+
+
+FULL = Effort(rounds=60, seconds=40.0)
+QUICK = Effort(rounds=3, seconds=2.0)
+
+
+@dataclass
+class Timing:
+    """Seconds of one library on one workload; `error` instead, where it failed."""
+
+    compile: float | None = None
+    stages: dict[str, float] = field(default_factory=dict)
+    calls: list[float] = field(default_factory=list)
+    error: str | None = None
+
+    @property
+    def best(self) -> float:
+        return min(self.calls)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.calls)
+
+
+def open_engines(
+    engines: Sequence[Engine], warm_up: Workload, scratch: Path
+) -> tuple[list[Engine], dict[str, str]]:
+    """The engines that can run, after one small build each, and why the others cannot.
+
+    The build takes a library's imports and first-use work out of the times measured later. Disk
+    caches go into folders under `scratch`.
+    """
+    opened, skipped = [], {}
+    arrays = warm_up.inputs(warm_up.quick)
+    for i, engine in enumerate(engines):
+        cache = scratch / str(i)
+        cache.mkdir()
+        try:
+            engine.open(cache)
+        except UnavailableError as reason:
+            skipped[engine.name] = str(reason)
+            continue
+        engine.build(warm_up)(*engine.load(arrays))
+        opened.append(engine)
+    return opened, skipped
+
+
+def sample(call: Call, arguments: Sequence[Any], repeat: int) -> float:
+    """Seconds of one call, as the mean of `repeat` calls in a row."""
+    call(*arguments)
+    start = time.perf_counter()
+    for _ in range(repeat):
+        call(*arguments)
+    return (time.perf_counter() - start) / repeat
+
+
+def compile_all(
+    engines: Sequence[Engine], workload: Workload, sizes: Mapping[str, int]
+) -> tuple[dict[str, Timing], dict[str, tuple[Call, Sequence[Any]]]]:
+    """Time from an empty graph to the first result of each engine, and check that result."""
+    arrays = workload.inputs(sizes)
+    expected = workload.plain(*arrays)
+    timings: dict[str, Timing] = {}
+    ready: dict[str, tuple[Call, Sequence[Any]]] = {}
+    for engine in engines:
+        timing = timings[engine.name] = Timing()
+        arguments = engine.load(arrays)
+        gc.collect()
+        start = time.perf_counter()
+        try:
+            call = engine.build(workload)
+            results = call(*arguments)
+        except Exception as error:  # one library's failure must not lose the others' numbers
+            timing.error = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            continue
+        seconds = time.perf_counter() - start
+        timing.error = same_results(results, expected, workload.rtol)
+        if timing.error is None:
+            ready[engine.name] = call, arguments
+            timing.stages = engine.report()
+            if engine.compiles:
+                timing.compile = seconds
+    return timings, ready
+
+
+def measure(
+    engines: Sequence[Engine], workload: Workload, sizes: Mapping[str, int], effort: Effort
+) -> dict[str, Timing]:
+    """Compile and run `workload` in every engine; only engines that agree are timed."""
+    timings, ready = compile_all(engines, workload, sizes)
+    repeats = {}
+    for name, (call, arguments) in ready.items():
+        first = sample(call, arguments, 3)
+        repeats[name] = max(1, int(SAMPLE / first))
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        end = time.perf_counter() + effort.seconds
+        for done in range(effort.rounds):
+            if done >= 3 and time.perf_counter() > end:
+                break
+            for name, (call, arguments) in ready.items():
+                time.sleep(QUIET)
+                timings[name].calls.append(sample(call, arguments, repeats[name]))
+    finally:
+        if collecting:
+            gc.enable()
+    return timings

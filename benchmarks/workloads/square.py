@@ -1,0 +1,24 @@
+"""Gradient of ``x**2`` at one number: what a call costs when there is nothing to compute."""
+
+from benchmarks.workload import Workload
+
+
+def data(rng):
+    return (rng.standard_normal(()) + 3.0,)
+
+
+def symbolic(lang):
+    x = lang.T.dscalar("x")
+    return [x], [lang.grad(x**2, x)]
+
+
+def plain(x):
+    return [2.0 * x]
+
+
+def jax(jax):
+    gradient = jax.grad(lambda x: x**2)
+    return lambda x: (gradient(x),)
+
+
+SQUARE = Workload("square", "gradient of x**2, one number", {}, {}, data, symbolic, plain, jax)
