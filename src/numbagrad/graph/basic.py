@@ -1,4 +1,4 @@
-"""Variable, Constant and Apply: the three things a graph is made of.
+"""Variable, Constant and Apply: the three things a graph is made of, and how they travel.
 
 A graph is bipartite: a Variable knows the Apply that makes it (its owner), an Apply knows its Op,
 its input variables and its output variables. Nothing here knows a single Op or a tensor.
@@ -6,9 +6,9 @@ its input variables and its output variables. Nothing here knows a single Op or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .registry import OPS
 from .where import Line, here
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .op import Op
     from .type import Type
 
-__all__ = ["Apply", "Constant", "Variable", "flatten", "rebuild"]
+__all__ = ["Apply", "Constant", "Variable", "flatten", "rebuild", "toposort"]
 
 
 class Variable:
@@ -94,7 +94,15 @@ class Variable:
         )
 
     def __reduce__(self) -> Any:
-        return unflatten, flatten([self])
+        if self.owner is None:
+            return self.leaf_state()
+        return _rebuild_one, flatten([self])
+
+    def __copy__(self) -> Variable:
+        """Another variable of the same value; `clone` makes one without a value."""
+        if self.owner is None or self.index is None:
+            return self.clone()
+        return self.owner.clone_with_new_inputs(self.owner.inputs).outputs[self.index]
 
 
 class Constant(Variable):
@@ -141,7 +149,7 @@ class Apply:
         The user's line that made it.
     """
 
-    __slots__ = ("__weakref__", "inputs", "op", "outputs", "where")
+    __slots__ = ("__weakref__", "_packed", "inputs", "op", "outputs", "where")
 
     def __init__(
         self,
@@ -154,6 +162,7 @@ class Apply:
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.where = where or here()
+        self._packed: _Packed | None = None
         for position, variable in enumerate(self.inputs):
             if not isinstance(variable, Variable):
                 raise TypeError(
@@ -161,6 +170,8 @@ class Apply:
                     "Convert it in make_node, for example with as_tensor."
                 )
         for position, variable in enumerate(self.outputs):
+            if not isinstance(variable, Variable):
+                raise TypeError(f"Output {position} of {op} must be a Variable; got {variable!r}")
             if variable.owner is not None:
                 raise ValueError(f"Output {position} of {op} already belongs to another node")
             variable.owner, variable.index = self, position
@@ -174,7 +185,19 @@ class Apply:
             raise ValueError(f"{self.op} has {len(self.outputs)} outputs and no default one")
         return self.outputs[self.op.default_output]
 
-    default_output = out
+    def default_output(self) -> Variable:
+        """PyTensor's spelling of `out`."""
+        return self.out
+
+    @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return len(self.inputs)
+
+    @property
+    def nout(self) -> int:
+        """The number of outputs."""
+        return len(self.outputs)
 
     def clone_with_new_inputs(self, inputs: Sequence[Variable]) -> Apply:
         """The same Op on other inputs.
@@ -189,6 +212,12 @@ class Apply:
         for new, old in zip(node.outputs, self.outputs, strict=True):
             new.name = old.name
         return node
+
+    def clone(self) -> Apply:
+        """Another node of the same Op and inputs, with new outputs."""
+        return self.clone_with_new_inputs(self.inputs)
+
+    __copy__ = clone
 
     def __reduce__(self) -> Any:
         return _node_of, (self.outputs[0],)
@@ -206,67 +235,108 @@ def _node_of(output: Variable) -> Apply:
     return output.owner
 
 
-class Leaf(NamedTuple):
-    """How a variable without an owner travels."""
+class _Packed:
+    """A node as pickle and deepcopy get to see it: made from nodes that are packed already.
 
-    make: Any
-    arguments: tuple[Any, ...]
+    Each node has one at most. Therefore pickle, which knows objects by their identity, writes a
+    node once however many of the variables pickled together depend on it.
+    """
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Apply):
+        self.node = node
+
+    def __reduce__(self) -> Any:
+        node = self.node
+        made = [(v.type, v.name) for v in node.outputs]
+        return _unpack, (node.op, [_place(v) for v in node.inputs], made, node.where)
 
 
-def flatten(outputs: Sequence[Variable]) -> tuple[list[Any], list[tuple[Any, ...]]]:
+#: A variable in a flattened graph: itself if nothing makes it, else a packed node and which output.
+Place = tuple[Any, int | None]
+
+
+def _pack(node: Apply) -> _Packed:
+    if node._packed is None:
+        node._packed = _Packed(node)
+    return node._packed
+
+
+def _unpack(
+    op: Op, inputs: list[Place], made: list[tuple[Type, str | None]], where: Line | None
+) -> _Packed:
+    outputs = [type_.make_variable(name) for type_, name in made]
+    return _pack(Apply(op, [_found(p) for p in inputs], outputs, where))
+
+
+def _place(variable: Variable) -> Place:
+    if variable.owner is None:
+        return variable, None
+    return _pack(variable.owner), variable.index
+
+
+def _found(place: Place) -> Variable:
+    source, index = place
+    return source if index is None else source.node.outputs[index]
+
+
+def flatten(outputs: Sequence[Variable]) -> tuple[list[Any], list[Place]]:
     """A graph as a flat table, so that pickling a long chain does not recurse.
+
+    Pickle the table, or deep-copy it, and give the copy to `rebuild`.
 
     Returns
     -------
-    rows : list
-        A `Leaf`, or ``(op, input positions, [(type, name), ...], where)`` for a node.
+    nodes : list
+        All nodes, packed, each after those it needs.
     wanted : list of tuple
-        ``(row, output index)`` of each of ``outputs``.
+        The places of ``outputs``.
     """
-    rows: list[Any] = []
-    position: dict[Variable | Apply, int] = {}
-
-    def place(variable: Variable) -> tuple[int, int]:
-        source = variable if variable.owner is None else variable.owner
-        return position[source], variable.index or 0
-
-    stack: list[tuple[Variable, bool]] = [(v, False) for v in reversed(outputs)]
-    while stack:
-        variable, ready = stack.pop()
-        node = variable.owner
-        if (variable if node is None else node) in position:
-            continue
-        if node is None:
-            position[variable] = len(rows)
-            rows.append(Leaf(*variable.leaf_state()))
-        elif ready:
-            position[node] = len(rows)
-            made = [(v.type, v.name) for v in node.outputs]
-            rows.append((node.op, [place(v) for v in node.inputs], made, node.where))
-        else:
-            stack.append((variable, True))
-            stack.extend((v, False) for v in reversed(node.inputs))
-    return rows, [place(v) for v in outputs]
+    return [_pack(node) for node in toposort(outputs)], [_place(v) for v in outputs]
 
 
-def rebuild(rows: list[Any], wanted: list[tuple[int, int]]) -> list[Variable]:
-    """The inverse of `flatten`."""
-    made: list[list[Variable]] = []
-    for row in rows:
-        if isinstance(row, Leaf):
-            made.append([row.make(*row.arguments)])
-            continue
-        op, inputs, outputs, where = row
-        node = Apply(
-            op,
-            [made[r][i] for r, i in inputs],
-            [type_.make_variable(name) for type_, name in outputs],
-            where,
-        )
-        made.append(node.outputs)
-    return [made[r][i] for r, i in wanted]
+def rebuild(nodes: list[Any], wanted: list[Place]) -> list[Variable]:
+    """The variables that were given to `flatten`, of whatever copy of its result this is."""
+    return [_found(place) for place in wanted]
 
 
-def unflatten(rows: list[Any], wanted: list[tuple[int, int]]) -> Variable:
-    """The inverse of `flatten` for one variable."""
-    return rebuild(rows, wanted)[0]
+def _rebuild_one(nodes: list[Any], wanted: list[Place]) -> Variable:
+    return _found(wanted[0])
+
+
+def toposort(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -> list[Apply]:
+    """The nodes that ``outputs`` need, each after those it needs itself.
+
+    Parameters
+    ----------
+    outputs : iterable of Variable
+    blockers : collection of Variable
+        Variables that are taken as given: what makes them is left out.
+
+    Notes
+    -----
+    The order depends on the graph alone: depth first, inputs from left to right.
+    """
+    blocked = set(blockers)
+    order: list[Apply] = []
+    done: set[Apply] = set()
+    stack: list[tuple[Apply, bool]] = []
+    for output in outputs:
+        if output.owner is not None and output not in blocked:
+            stack.append((output.owner, False))
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order.append(node)
+                continue
+            if node in done:
+                continue
+            done.add(node)
+            stack.append((node, True))
+            stack.extend(
+                (v.owner, False)
+                for v in reversed(node.inputs)
+                if v.owner is not None and v not in blocked and v.owner not in done
+            )
+    return order

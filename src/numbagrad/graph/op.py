@@ -50,9 +50,14 @@ class Op:
             checked.append(variable)
         return Apply(self, checked, [t.make_variable() for t in self.otypes])
 
-    def __call__(self, *inputs: Any, name: str | None = None, return_list: bool = False) -> Any:
-        """Apply the Op; the output, or the list of outputs when there are several."""
-        node = self.make_node(*inputs)
+    def __call__(
+        self, *inputs: Any, name: str | None = None, return_list: bool = False, **kwargs: Any
+    ) -> Any:
+        """Apply the Op; the output, or the list of outputs when there are several.
+
+        ``kwargs`` are handed to ``make_node``.
+        """
+        node = self.make_node(*inputs, **kwargs)
         if name is not None:
             node.out.name = name
         if return_list:
@@ -85,7 +90,7 @@ class Op:
         """Reverse rule in Theano's form; see `L_op`."""
         raise NotImplementedError(f"{self} has no derivative rule (grad, L_op or pullback)")
 
-    def L_op(  # noqa: N802 - the protocol's name
+    def L_op(
         self,
         inputs: Sequence[Variable],
         outputs: Sequence[Variable],
@@ -105,7 +110,7 @@ class Op:
         """The newer name of `L_op`."""
         return self.L_op(inputs, outputs, cotangents)
 
-    def R_op(  # noqa: N802 - the protocol's name
+    def R_op(
         self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]
     ) -> Any:
         """Forward rule: one tangent for each output, from one (or None) for each input."""

@@ -8,59 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .basic import Apply, Constant, Variable
+from .basic import Apply, Constant, Variable, toposort
 
 __all__ = [
     "ancestors",
     "apply_ancestors",
     "clone",
     "clone_replace",
+    "depends_on",
+    "equal_computations",
     "explicit_graph_inputs",
     "graph_inputs",
     "graph_replace",
     "io_toposort",
+    "rebuild_graph",
     "toposort",
     "vars_between",
 ]
-
-
-def toposort(
-    outputs: Iterable[Variable], blockers: Collection[Variable] = ()
-) -> list[Apply]:
-    """The nodes that ``outputs`` need, each after those it needs itself.
-
-    Parameters
-    ----------
-    outputs : iterable of Variable
-    blockers : collection of Variable
-        Variables that are taken as given: what makes them is left out.
-
-    Notes
-    -----
-    The order depends on the graph alone: depth first, inputs from left to right.
-    """
-    blocked = set(blockers)
-    order: list[Apply] = []
-    done: set[Apply] = set()
-    stack: list[tuple[Apply, bool]] = []
-    for output in outputs:
-        if output.owner is not None and output not in blocked:
-            stack.append((output.owner, False))
-        while stack:
-            node, ready = stack.pop()
-            if ready:
-                order.append(node)
-                continue
-            if node in done:
-                continue
-            done.add(node)
-            stack.append((node, True))
-            stack.extend(
-                (v.owner, False)
-                for v in reversed(node.inputs)
-                if v.owner is not None and v not in blocked and v.owner not in done
-            )
-    return order
 
 
 def io_toposort(inputs: Collection[Variable], outputs: Iterable[Variable]) -> list[Apply]:
@@ -96,8 +60,9 @@ def graph_inputs(
     outputs: Iterable[Variable], blockers: Collection[Variable] = ()
 ) -> Iterator[Variable]:
     """The variables without an owner, constants included, that ``outputs`` depend on."""
-    for variable in ancestors(outputs, blockers):
-        if variable.owner is None or variable in blockers:
+    blocked = set(blockers)
+    for variable in ancestors(outputs, blocked):
+        if variable.owner is None or variable in blocked:
             yield variable
 
 
@@ -119,7 +84,8 @@ def vars_between(
 
 def depends_on(outputs: Iterable[Variable], wanted: Collection[Variable]) -> bool:
     """Whether any of ``wanted`` is among the ancestors of ``outputs``."""
-    return any(v in wanted for v in ancestors(outputs))
+    sought = set(wanted)
+    return any(v in sought for v in ancestors(outputs))
 
 
 def rebuild_graph(
@@ -194,24 +160,34 @@ def _fitting(old: Variable, new: Any) -> Variable:
     if not isinstance(old, Variable):
         raise TypeError(f"Only a variable can be replaced; got {old!r}")
     if not isinstance(new, Variable):
-        new = old.type.constant(new) if hasattr(old.type, "constant") else new
-    if not isinstance(new, Variable):
-        raise TypeError(f"{old!r} can only be replaced by a variable; got {new!r}")
-    convert = getattr(old.type, "convert_variable", None)
-    fits = old.type.is_super(new.type) or new.type.is_super(old.type)
-    if not fits and convert is not None:
-        converted: Variable | None = convert(new)
-        if converted is not None:
-            return converted
-    if not fits:
+        return old.type.constant(new)
+    if old.type.is_super(new.type) or new.type.is_super(old.type):
+        return new
+    converted: Variable | None = old.type.convert_variable(new)
+    if converted is None:
         raise TypeError(f"{old!r} of type {old.type} can not be replaced by one of {new.type}")
-    return new
+    return converted
 
 
-def equal_computations(xs: Sequence[Variable], ys: Sequence[Variable]) -> bool:
-    """Whether two lists of graphs compute the same by the same Ops from the same inputs."""
+def equal_computations(
+    xs: Sequence[Variable],
+    ys: Sequence[Variable],
+    in_xs: Sequence[Variable] = (),
+    in_ys: Sequence[Variable] = (),
+) -> bool:
+    """Whether two lists of graphs compute the same by the same Ops from the same inputs.
+
+    Parameters
+    ----------
+    xs, ys : sequence of Variable
+    in_xs, in_ys : sequence of Variable
+        Inputs of the one and of the other that stand for each other.
+    """
     numbers: dict[Any, int] = {}
     number_of: dict[Variable, int] = {}
+    twin = dict(zip(in_ys, in_xs, strict=True))
+    if any(a.type != b.type for a, b in twin.items()):
+        return False
 
     def intern(key: Any) -> int:
         return numbers.setdefault(key, len(numbers))
@@ -219,17 +195,20 @@ def equal_computations(xs: Sequence[Variable], ys: Sequence[Variable]) -> bool:
     def leaf(variable: Variable) -> int:
         if isinstance(variable, Constant):
             return intern(("constant", variable.signature()))
-        return intern(("input", id(variable)))
+        return intern(("input", id(twin.get(variable, variable))))
 
-    def visit(roots: Sequence[Variable]) -> list[int]:
-        for node in toposort(roots):
-            inputs = tuple(
-                number_of[v] if v.owner is not None else leaf(v) for v in node.inputs
-            )
+    def number(variable: Variable) -> int:
+        return number_of[variable] if variable in number_of else leaf(variable)
+
+    def visit(roots: Sequence[Variable], given: Sequence[Variable]) -> list[int]:
+        number_of.clear()
+        for node in toposort(roots, given):
+            inputs = tuple(number(v) for v in node.inputs)
             for position, output in enumerate(node.outputs):
-                number_of[output] = intern((node.op, inputs, position))
-        return [number_of[v] if v.owner is not None else leaf(v) for v in roots]
+                if output not in given:
+                    number_of[output] = intern((node.op, inputs, position))
+        return [number(v) for v in roots]
 
-    return len(xs) == len(ys) and visit(xs) == visit(ys)
+    return len(xs) == len(ys) and visit(xs, in_xs) == visit(ys, in_ys)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .basic import Variable
+from .basic import Constant, Variable
 
 __all__ = ["DisconnectedType", "NullType", "Type", "disconnected_type"]
 
@@ -12,10 +12,16 @@ __all__ = ["DisconnectedType", "NullType", "Type", "disconnected_type"]
 class Type:
     """A set of values, and how to convert data into it.
 
-    Subclasses implement `filter` and equality.
+    Subclasses implement `filter` and equality (with a hash to match).
+
+    Attributes
+    ----------
+    variable_class, constant_class : type
+        What variables and constants of this type are instances of.
     """
 
     variable_class: type[Variable] = Variable
+    constant_class: type[Constant] = Constant
 
     def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """Convert ``data`` into a value of this type.
@@ -55,6 +61,42 @@ class Type:
 
     def __call__(self, name: str | None = None) -> Variable:
         return self.make_variable(name)
+
+    def constant(self, data: Any, name: str | None = None) -> Constant:
+        """A constant of this type.
+
+        Raises
+        ------
+        TypeError
+            If ``data`` can not become a value of this type.
+        """
+        return self.constant_class(self, data, name=name)
+
+    make_constant = constant
+
+    def convert_variable(self, variable: Variable) -> Variable | None:
+        """A variable of this type and the same value, or ``None`` where there is none."""
+        return variable if self.is_super(variable.type) else None
+
+    def filter_variable(self, other: Any, allow_convert: bool = True) -> Variable:
+        """``other``, a variable or data, as a variable of this type.
+
+        Raises
+        ------
+        TypeError
+            If that can not be done without loss.
+        """
+        if not isinstance(other, Variable):
+            return self.constant(other)
+        found = other if self.is_super(other.type) else None
+        if found is None and allow_convert:
+            found = self.convert_variable(other)
+        if found is None:
+            raise TypeError(
+                f"A variable of type {self} is needed here; {other!r} is of type {other.type}. "
+                "Convert it, for example with its astype method."
+            )
+        return found
 
 
 class NullType(Type):

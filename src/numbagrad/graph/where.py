@@ -5,16 +5,14 @@ Nothing here knows what a node is.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import NamedTuple
 
 __all__ = ["Line", "here", "on_behalf_of"]
-
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 
 class Line(NamedTuple):
@@ -29,6 +27,15 @@ class Line(NamedTuple):
 
 
 _owner: ContextVar[Line | None] = ContextVar("numbagrad_line", default=None)
+
+
+def _inside() -> str:
+    """What the file names of numbagrad's own code begin with, spelled as code objects spell it."""
+    own = sys._getframe().f_code.co_filename
+    return os.path.join(os.path.dirname(os.path.dirname(own)), "")
+
+
+_PACKAGE = _inside()
 
 
 def here() -> Line | None:
