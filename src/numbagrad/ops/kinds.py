@@ -89,6 +89,10 @@ def size_of(variable: Any) -> Any:
     return variable
 
 
+#: What a class body may state as a plain function.
+_RULES = ("template", "partials", "dtype", "reference", "identity", "combine", "better")
+
+
 class Declared(Op):
     """Base of the kinds: an Op whose class states everything about it.
 
@@ -122,7 +126,7 @@ class Declared(Op):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        for name in ("template", "partials", "dtype", "reference"):
+        for name in _RULES:
             # Rules are written as plain functions of arrays; one that wants the Op says ``self``.
             rule = cls.__dict__.get(name)
             if isinstance(rule, FunctionType) and "self" not in rule.__code__.co_varnames[:1]:
