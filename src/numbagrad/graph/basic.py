@@ -6,7 +6,7 @@ its input variables and its output variables. Nothing here knows a single Op or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -318,7 +318,7 @@ def toposort(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -
     -----
     The order depends on the graph alone: depth first, inputs from left to right.
     """
-    blocked = set(blockers)
+    blocked = blockers if isinstance(blockers, (Set, Mapping)) else set(blockers)
     order: list[Apply] = []
     done: set[Apply] = set()
     stack: list[tuple[Apply, bool]] = []
