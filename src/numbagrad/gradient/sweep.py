@@ -1,0 +1,217 @@
+"""The reverse sweep: one walk over a graph from its end to its beginning.
+
+Each Op on the way is asked for its rule once, and its answer is checked. Forward variables are
+reused, never copied; nothing recurses. What users call is in ``reverse``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ..config import config
+from ..graph.basic import Apply, Variable
+from ..graph.registry import OPS
+from ..graph.tensor import TensorType
+from ..graph.traverse import toposort
+from ..graph.type import disconnected_type
+from ..graph.where import on_behalf_of
+from ..ops.dtypes import is_complex, is_continuous, is_discrete
+from .paths import (
+    active_variables,
+    is_disconnected,
+    is_null,
+    made_at,
+    moves_in_steps,
+    pattern_of,
+)
+
+__all__ = ["Seeds", "Sweep", "ask", "checked", "with_dtype_of", "zeros_for"]
+
+#: Expressions and the gradients that a walk starts with.
+Seeds = Sequence[tuple[Variable, Variable]]
+
+
+# -- one rule --------------------------------------------------------------------------------
+
+
+def ask(node: Apply, given: Sequence[Variable]) -> list[Any]:
+    """What a node's Op answers for the gradients of its inputs.
+
+    Raises
+    ------
+    TypeError
+        If the answer is no list.
+    ValueError
+        If it has the wrong length.
+    NotImplementedError
+        If the Op has no rule.
+    """
+    try:
+        with on_behalf_of(node.where):
+            made = node.op.L_op(list(node.inputs), list(node.outputs), list(given))
+    except NotImplementedError as error:
+        raise NotImplementedError(f"{made_at(node)}: {error}") from error
+    if not isinstance(made, (list, tuple)):
+        raise TypeError(
+            f"{made_at(node)} must answer a list of gradients, one for each input; got {made!r}"
+        )
+    if len(made) != len(node.inputs):
+        raise ValueError(
+            f"{made_at(node)} has {len(node.inputs)} inputs but answered {len(made)} gradients"
+        )
+    return list(made)
+
+
+def checked(node: Apply, position: int, g: Any) -> Variable:
+    """``g``, the answer for the input at ``position``, with the dtype a gradient of it has.
+
+    Raises
+    ------
+    TypeError
+        If it is no variable, or an integer one.
+    ValueError
+        If its number of dimensions or a known size is another than the input's.
+    """
+    x = node.inputs[position]
+    what = f"The gradient that {made_at(node)} answered for its input {position} ({x!r})"
+    if not isinstance(g, Variable):
+        raise TypeError(
+            f"{what} must be a variable; got {g!r}. Where there is none return "
+            "disconnected_type() or grad_undefined(op, position, x)."
+        )
+    if is_null(g) or is_disconnected(g) or not isinstance(x.type, TensorType):
+        return g
+    if not isinstance(g.type, TensorType):
+        raise TypeError(f"{what} must be a tensor; its type is {g.type}")
+    if is_discrete(g.type.dtype):
+        raise TypeError(f"{what} must be floating; its dtype is {g.type.dtype}")
+    if g.type.ndim != x.type.ndim:
+        raise ValueError(
+            f"{what} must have {x.type.ndim} dimensions as the input has; it has {g.type.ndim}"
+        )
+    pairs = zip(g.type.shape, x.type.shape, strict=True)
+    if any(a is not None and b is not None and a != b for a, b in pairs):
+        raise ValueError(
+            f"{what} must have the input's shape {x.type.shape}; it has {g.type.shape}"
+        )
+    return with_dtype_of(x, g)
+
+
+def with_dtype_of(x: Variable, g: Any) -> Any:
+    """``g`` in the dtype that a derivative of ``x`` has: its own, or floatX for integers."""
+    dtype = x.type.dtype if is_continuous(x.type.dtype) else config.floatX
+    if is_complex(g.type.dtype) and not is_complex(dtype):
+        g = OPS["real"](g)
+    return g if g.type.dtype == dtype else OPS["cast"](g, dtype)
+
+
+def zeros_for(x: Variable) -> Variable:
+    """Zeros of the shape of ``x`` in the dtype of its gradient."""
+    dtype = x.type.dtype if is_continuous(x.type.dtype) else config.floatX
+    return OPS["zeros_like"](x, dtype=dtype)
+
+
+# -- the sweep -------------------------------------------------------------------------------
+
+
+class Sweep:
+    """One walk from the end of a graph to its beginning.
+
+    Parameters
+    ----------
+    seeds : sequence of (Variable, Variable)
+        Expressions and the gradients that the walk starts with.
+    wrt : collection of Variable or None
+        What gradients are wanted for; ``None`` for all that is met.
+    stop : collection of Variable
+        Variables taken as constant. They receive a gradient, nothing goes on from there.
+    blockers : collection of Variable
+        Variables whose makers are left out of the walk.
+
+    Attributes
+    ----------
+    total : dict
+        The gradient of every variable met, summed. Disconnected ones are absent.
+    silent : set of (Apply, int)
+        Inputs that an Op answered are disconnected.
+    """
+
+    def __init__(
+        self,
+        seeds: Seeds,
+        wrt: Collection[Variable] | None,
+        stop: Collection[Variable] = (),
+        blockers: Collection[Variable] = (),
+    ):
+        self.stop = set(stop)
+        self.total: dict[Variable, Variable] = {}
+        self.silent: set[tuple[Apply, int]] = set()
+        self.order = toposort([v for v, _ in seeds], {*self.stop, *blockers})
+        self.patterns = {node: pattern_of(node) for node in self.order}
+        self.lenient = wrt is None
+        self.active = (
+            None if wrt is None else active_variables(self.order, self.patterns, wrt, self.stop)
+        )
+        for variable, g in seeds:
+            self.add(variable, g)
+        for node in reversed(self.order):
+            self.visit(node)
+
+    def add(self, variable: Variable, g: Variable) -> None:
+        """Add to the gradient of a variable; a NullType stays one whatever is added."""
+        old = self.total.get(variable)
+        if is_disconnected(g) or is_null(old):
+            return
+        if old is None or is_null(g):
+            self.total[variable] = g
+        else:
+            self.total[variable] = OPS["add"](old, g)
+
+    def visit(self, node: Apply) -> None:
+        """Pass the gradients of a node's outputs on to its inputs."""
+        given = [self.arriving(out) for out in node.outputs]
+        pattern = self.patterns[node]
+        wanted, undefined = [], []
+        for k, x in enumerate(node.inputs):
+            if self.active is not None and x not in self.active:
+                continue
+            connected = [g for o, g in enumerate(given) if g is not None and pattern[k][o]]
+            if not connected:
+                continue
+            null = next((g for g in connected if is_null(g)), None)
+            if null is not None:
+                undefined.append((x, null))
+            elif moves_in_steps(x) and not self.lenient:
+                # Nothing flows through integers: their gradient is zero and no Op is asked.
+                self.total.setdefault(x, zeros_for(x))
+            else:
+                wanted.append(k)
+        with on_behalf_of(node.where):
+            for x, null in undefined:
+                self.add(x, null)
+            if wanted:
+                self.collect(node, given, wanted)
+
+    def arriving(self, out: Variable) -> Variable | None:
+        """The gradient that an output passes on, if any."""
+        if out in self.stop or moves_in_steps(out):
+            return None
+        return self.total.get(out)
+
+    def collect(self, node: Apply, given: Sequence[Variable | None], wanted: list[int]) -> None:
+        """Ask the Op and add what it answers."""
+        passed = [disconnected_type() if g is None or is_null(g) else g for g in given]
+        answers = ask(node, passed)
+        for k in wanted:
+            if self.lenient and answers[k] is None:
+                self.silent.add((node, k))
+                continue
+            g = answers[k] if self.lenient else checked(node, k, answers[k])
+            if not isinstance(g, Variable):
+                raise TypeError(
+                    f"{made_at(node)} must answer a variable or None for its input {k}; got {g!r}"
+                )
+            if is_disconnected(g):
+                self.silent.add((node, k))
+            self.add(node.inputs[k], g)
