@@ -21,6 +21,8 @@ __all__ = [
     "is_complex",
     "is_continuous",
     "is_discrete",
+    "number_of",
+    "quotient_of",
     "real_of",
     "upcast",
 ]
@@ -45,6 +47,26 @@ def float_of(*dtypes: str) -> str:
     if common.kind in "fc":
         return common.name
     return "float32" if common.itemsize <= 2 else "float64"
+
+
+def number_of(*dtypes: str) -> str:
+    """The common dtype, int8 instead of bool, for functions that NumPy has for numbers only.
+
+    >>> number_of("bool", "bool"), number_of("bool", "float32")
+    ('int8', 'float32')
+    """
+    common = upcast(*dtypes)
+    return "int8" if common == "bool" else common
+
+
+def quotient_of(*dtypes: str) -> str:
+    """The dtype of a true division: float64 for all integers.
+
+    >>> quotient_of("int8", "int8"), quotient_of("int8", "float32")
+    ('float64', 'float32')
+    """
+    common = upcast(*dtypes)
+    return common if is_continuous(common) else "float64"
 
 
 def first(*dtypes: str) -> str:

@@ -26,7 +26,7 @@ from ..errors import IncompleteOpError, ShapeError
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.op import Op
 from ..graph.registry import OP_CLASSES, OPS
-from ..graph.tensor import TensorType, as_tensor
+from ..graph.tensor import TensorConstant, TensorType, as_tensor
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from .dtypes import convert_together, is_complex, is_continuous, is_discrete, upcast
 
@@ -320,6 +320,8 @@ class Elementwise(Declared, abstract=True):
     template: ClassVar[Any] = None
     partials: ClassVar[Any] = None
     inputs_as: ClassVar[str] = "result"
+    #: NumPy's letters of the kinds of dtype that the inputs' common dtype may be of.
+    accepts: ClassVar[str] = "biufc"
     cost: ClassVar[int] = 1
     #: Facts that generic rewrites read.
     commutative: ClassVar[bool] = False
@@ -333,17 +335,26 @@ class Elementwise(Declared, abstract=True):
 
     def prepare(self, *inputs: Any) -> list[Any]:
         variables = convert_together(inputs, comparing=type(self).inputs_as == "common")
-        return self.align(variables)
+        return self.align(self.admit(variables))
+
+    def admit(self, variables: list[Any]) -> list[Any]:
+        """The variables themselves if their number and dtypes are right."""
+        expected = type(self).template.__code__.co_argcount - len(self.parameters())
+        if len(variables) != expected:
+            raise TypeError(f"{self} takes {expected} arguments; got {len(variables)}")
+        common = np.dtype(upcast(*(v.type.dtype for v in variables)))
+        if common.kind not in self.accepts:
+            words = ", ".join(_KINDS[k] for k in self.accepts)
+            raise TypeError(
+                f"{self} is defined for {words}; it got "
+                f"{' and '.join(v.type.dtype for v in variables)}. Cast with x.astype(...)"
+            )
+        return variables
 
     def align(self, variables: list[Any]) -> list[Any]:
         """All with the same number of dimensions, new ones of size 1 in front."""
         ndim = max((v.ndim for v in variables), default=0)
-        return [
-            v
-            if v.ndim == ndim
-            else OPS["dimshuffle"](v, ["x"] * (ndim - v.ndim) + list(range(v.ndim)))
-            for v in variables
-        ]
+        return [v if v.ndim == ndim else _lift(v, ndim) for v in variables]
 
     def argument_dtypes(self, inputs: Sequence[Variable], output: str) -> list[str]:
         """The dtype in which the template gets each argument."""
@@ -351,6 +362,12 @@ class Elementwise(Declared, abstract=True):
         if self.inputs_as == "given":
             return given
         return [output if self.inputs_as == "result" else upcast(*given)] * len(given)
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
+        """Apply the reference to the inputs in the dtypes in which the template gets them."""
+        wanted = self.argument_dtypes(node.inputs, node.outputs[0].type.dtype)
+        given = [np.asarray(x).astype(d, copy=False) for x, d in zip(inputs, wanted, strict=True)]
+        super().perform(node, given, output_storage)
 
     def sizes(self, shapes: Sequence[tuple[Any, ...]], *inputs: Variable) -> Any:
         return tuple(_broadcast(sizes) for sizes in zip(*shapes, strict=True))
@@ -439,6 +456,24 @@ def _broadcast(sizes: Sequence[Any]) -> Any:
     if not wide:
         return 1
     return next((s for s in wide if isinstance(s, int)), wide[0])
+
+
+_KINDS = {
+    "b": "bool",
+    "i": "signed integers",
+    "u": "unsigned integers",
+    "f": "floats",
+    "c": "complex numbers",
+}
+
+
+def _lift(v: Any, ndim: int) -> Any:
+    """``v`` with dimensions of size 1 in front; a constant stays one, for printing and folding."""
+    new = ndim - v.ndim
+    if isinstance(v, TensorConstant):
+        data = v.data.reshape((1,) * new + v.data.shape)
+        return TensorConstant(TensorType(v.dtype, data.shape), data, v.name, v.literal)
+    return OPS["dimshuffle"](v, ["x"] * new + list(range(v.ndim)))
 
 
 class View(Declared, abstract=True):
