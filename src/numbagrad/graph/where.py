@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import NamedTuple
 
 __all__ = ["Line", "here", "on_behalf_of"]
@@ -43,12 +44,22 @@ def here() -> Line | None:
     line = _owner.get()
     if line is not None:
         return line
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back  # type: ignore[assignment]
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (_is_inside(frame) or _is_called_back(frame)):
+        frame = frame.f_back
     if frame is None:
         return None
     return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _is_inside(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+def _is_called_back(frame: FrameType) -> bool:
+    """Whether this is the ``make_node`` of a user's Op: the line meant is the one that calls it."""
+    caller = frame.f_back
+    return frame.f_code.co_name == "make_node" and caller is not None and _is_inside(caller)
 
 
 @contextmanager
