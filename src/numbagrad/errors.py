@@ -60,7 +60,37 @@ class NullTypeGradError(TypeError):
 
 
 class GradientError(NumbagradError):
-    """A symbolic gradient disagrees with finite differences."""
+    """A symbolic gradient disagrees with finite differences.
+
+    Attributes
+    ----------
+    arg, err_pos, shape
+        Which input, the flat position in it, and its shape.
+    val1, val2
+        The symbolic and the numeric derivative there.
+    abs_err, rel_err, abs_tol, rel_tol : float
+        Both errors and the tolerances they exceed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        arg: int | None = None,
+        err_pos: int | None = None,
+        shape: tuple[int, ...] | None = None,
+        val1: object = None,
+        val2: object = None,
+        abs_err: float | None = None,
+        rel_err: float | None = None,
+        abs_tol: float | None = None,
+        rel_tol: float | None = None,
+    ):
+        super().__init__(message)
+        self.arg, self.err_pos, self.shape = arg, err_pos, shape
+        self.val1, self.val2 = val1, val2
+        self.abs_err, self.rel_err = abs_err, rel_err
+        self.abs_tol, self.rel_tol = abs_tol, rel_tol
 
 
 class GradUndefinedError(NumbagradError):
