@@ -1,4 +1,7 @@
-"""Derivatives: from a graph to a larger graph."""
+"""Derivatives: from a graph to a larger graph.
+
+Re-exports only. Walks are in ``sweep`` (reverse) and ``forward``, connectedness in ``paths``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,21 @@ from ..errors import (
     NullTypeGradError,
 )
 from ..graph.type import DisconnectedType, NullType, disconnected_type
+from .check import numeric_grad, verify_grad
+from .controls import (
+    as_list_or_tuple,
+    consider_constant,
+    disconnected_grad,
+    format_as,
+    grad_clip,
+    grad_not_implemented,
+    grad_scale,
+    grad_undefined,
+    undefined_grad,
+    zero_grad,
+)
+from .curvature import hessian_vector_product
+from .forward import Rop, pushforward
 from .reverse import Lop, grad, grad_sources_inputs, pullback, subgraph_grad
 
 __all__ = [
@@ -19,9 +37,24 @@ __all__ = [
     "Lop",
     "NullType",
     "NullTypeGradError",
+    "Rop",
+    "as_list_or_tuple",
+    "consider_constant",
+    "disconnected_grad",
     "disconnected_type",
+    "format_as",
     "grad",
+    "grad_clip",
+    "grad_not_implemented",
+    "grad_scale",
     "grad_sources_inputs",
+    "grad_undefined",
+    "hessian_vector_product",
+    "numeric_grad",
     "pullback",
+    "pushforward",
     "subgraph_grad",
+    "undefined_grad",
+    "verify_grad",
+    "zero_grad",
 ]
