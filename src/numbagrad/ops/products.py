@@ -26,6 +26,7 @@ __all__ = [
     "MatVec",
     "VecMat",
     "VecVec",
+    "contract",
     "matmul",
     "matvec",
     "outer",
@@ -316,7 +317,7 @@ def _operands(name: str, a: Any, b: Any, core: tuple[int, int], dtype: Any = Non
     return operands
 
 
-def _contract(op: Any, a: Any, b: Any) -> Any:
+def contract(op: Any, a: Any, b: Any) -> Any:
     """Apply a product with a vector; of truth values whether any product is true."""
     batch = max(a.ndim - op.core[0], b.ndim - op.core[1])
     if a.type.dtype == b.type.dtype == "bool":
@@ -335,7 +336,7 @@ def vecdot(x1: Any, x2: Any, dtype: Any = None) -> Any:
     array([3., 7.])
     """
     a, b = _operands("vecdot", x1, x2, (1, 1), dtype)
-    return _contract(VecVec, conjugate(a), b)
+    return contract(VecVec, conjugate(a), b)
 
 
 @register
@@ -348,7 +349,7 @@ def matvec(x1: Any, x2: Any, dtype: Any = None) -> Any:
     a, v = _operands("matvec", x1, x2, (2, 1), dtype)
     if a.ndim == 2 and v.ndim > 1:
         return dot_nt(v, a)  # one matrix for all vectors: a product of matrices
-    return _contract(MatVec, a, v)
+    return contract(MatVec, a, v)
 
 
 @register
@@ -359,17 +360,17 @@ def vecmat(x1: Any, x2: Any, dtype: Any = None) -> Any:
     array([4., 6.])
     """
     v, a = _operands("vecmat", x1, x2, (1, 2), dtype)
-    return _product(conjugate(v), a) if a.ndim == 2 else _contract(VecMat, conjugate(v), a)
+    return _product(conjugate(v), a) if a.ndim == 2 else contract(VecMat, conjugate(v), a)
 
 
 def _product(a: Any, b: Any) -> Any:
     """`matmul` of two tensors of at least one dimension."""
     if a.ndim == b.ndim == 1:
-        return _contract(VecVec, a, b)
+        return contract(VecVec, a, b)
     if b.ndim == 1:
-        return _contract(MatVec, a, b)
+        return contract(MatVec, a, b)
     if a.ndim == 1:
-        return _contract(VecMat, a, b)
+        return contract(VecMat, a, b)
     return dot(a, b)
 
 

@@ -272,9 +272,6 @@ class _Position(_OverAxes, abstract=True):
             raise TypeError(f"{self}: complex numbers have no order; got dtype {x.type.dtype}")
         return [x]
 
-    def identity(dtype):
-        return 0
-
     def combine(acc, x):
         return acc
 
@@ -303,6 +300,9 @@ class Argmax(_Position):
 
     nonempty = "argmax of an empty array: there is no largest element"
 
+    def identity(dtype):
+        return _lowest(dtype)
+
     def better(x, best):
         return x > best or (x != x and best == best)
 
@@ -318,6 +318,9 @@ class Argmin(_Position):
     """
 
     nonempty = "argmin of an empty array: there is no smallest element"
+
+    def identity(dtype):
+        return _highest(dtype)
 
     def better(x, best):
         return x < best or (x != x and best == best)
