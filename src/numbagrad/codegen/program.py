@@ -1,0 +1,226 @@
+"""The Program: what plan makes and emit prints, a short tree of plain dataclasses.
+
+Expressions in it are text in the names of the Program; structure (loops, stores, accumulations,
+allocations, calls, checks) is data, so that another printer can make other loops of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = [
+    "Allocate",
+    "Assign",
+    "Call",
+    "Check",
+    "Comment",
+    "For",
+    "Program",
+    "Sizes",
+    "Statement",
+    "Store",
+]
+
+
+@dataclass
+class Comment:
+    """Words for the reader."""
+
+    text: str
+
+
+@dataclass
+class Sizes:
+    """``names = array.shape`` (an empty name is a dimension nobody asks for)."""
+
+    names: tuple[str, ...]
+    array: str
+
+
+@dataclass
+class Assign:
+    """``name = text``; with ``update`` the operator of an update such as ``+``."""
+
+    name: str
+    text: str
+    update: str = ""
+
+
+@dataclass
+class Store:
+    """``array[index] = text``, or an update."""
+
+    array: str
+    index: tuple[str, ...]
+    text: str
+    update: str = ""
+
+
+@dataclass
+class Allocate:
+    """A new C-contiguous array, filled with ``fill`` if that is given."""
+
+    name: str
+    shape: tuple[str, ...]
+    dtype: str
+    fill: str | None = None
+
+
+@dataclass
+class For:
+    """A loop from 0 to ``extent``."""
+
+    variable: str
+    extent: str
+    body: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class Check:
+    """Stop with failure ``code`` unless ``condition`` holds."""
+
+    condition: str
+    code: int
+    comment: str
+
+
+@dataclass
+class If:
+    """``then`` where the condition holds."""
+
+    condition: str
+    then: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class Call:
+    """``targets = text``: a kernel or a user's Op on whole arrays.
+
+    ``objects`` names the types of the targets when the call has to leave compiled code.
+    """
+
+    targets: tuple[str, ...]
+    text: str
+    objects: tuple[str, ...] | None = None
+
+
+Statement = Comment | Sizes | Assign | Store | Allocate | For | Check | If | Call
+
+
+@dataclass
+class Program:
+    """One function.
+
+    Attributes
+    ----------
+    name : str
+    parameters : list of tuple
+        ``(name, dtype, ndim)`` of each argument.
+    body : list of Statement
+    results : list of tuple
+        ``(name, dtype, ndim)`` of each result.
+    doc : str
+    namespace : dict
+        What the global names in its texts stand for.
+    constants : list of ndarray
+        The arguments behind the user's, in order.
+    failures : list
+        What code ``k`` means stands at ``k - 1``.
+    """
+
+    name: str
+    parameters: list[tuple[str, str, int]]
+    body: list[Statement]
+    results: list[tuple[str, str, int]]
+    doc: str
+    namespace: dict[str, Any]
+    constants: list[Any]
+    failures: list[Any]
+
+    def statements(self) -> Iterator[Statement]:
+        """Every statement, also those inside loops."""
+        stack: list[Any] = list(reversed(self.body))
+        while stack:
+            statement = stack.pop()
+            yield statement
+            inner = getattr(statement, "body", None) or getattr(statement, "then", None) or []
+            stack.extend(reversed(inner))
+
+    def verify(self) -> None:
+        """Check the Program against its spec: every name is set before it is used.
+
+        Raises
+        ------
+        AssertionError
+            If it does not hold, which is a defect of code generation.
+        """
+        known = {name for name, _, _ in self.parameters} | set(self.namespace) | BUILT_IN
+        _verify_block(self.body, known)
+        for name, _, _ in self.results:
+            assert name in known, f"the result {name} is never set"
+
+
+#: Names that printed code may use without their being in the namespace.
+BUILT_IN = frozenset(("range", "True", "False", "if", "else", "and", "or", "not", "abs", "len",
+                      "min", "max", "int", "float", "complex", "bool", "shape", "real", "imag",
+                      "reshape", "ravel", "size"))  # fmt: skip
+
+
+def names_in(text: str) -> list[str]:
+    """The identifiers in a text, those behind a dot left out."""
+    found, word, previous = [], "", ""
+    for character in f"{text} ":
+        if character.isalnum() or character == "_":
+            word += character
+            continue
+        if word and not word[0].isdigit() and previous != ".":
+            found.append(word)
+        if word:
+            word = ""
+        previous = character
+    return found
+
+
+def reads_of(statement: Statement) -> list[str]:
+    """The texts that a statement evaluates itself."""
+    match statement:
+        case Assign(name, text, update):
+            return [text, name] if update else [text]
+        case Store(array, index, text, _):
+            return [array, *index, text]
+        case Allocate(_, shape, _, fill):
+            return [*shape, fill or ""]
+        case For(_, extent, _):
+            return [extent]
+        case Check(condition, _, _) | If(condition, _):
+            return [condition]
+        case Call(_, text, _):
+            return [text]
+        case Sizes(_, array):
+            return [array]
+    return []
+
+
+def writes_of(statement: Statement) -> list[str]:
+    """The names that a statement sets itself."""
+    match statement:
+        case Assign(name, _, _) | Allocate(name, _, _, _):
+            return [name]
+        case Call(targets, _, _):
+            return list(targets)
+        case Sizes(names, _):
+            return [n for n in names if n]
+        case For(variable, _, _):
+            return [variable]
+    return []
+
+
+def _verify_block(body: list[Statement], known: set[str]) -> None:
+    for statement in body:
+        for text in reads_of(statement):
+            for name in names_in(text):
+                assert name in known, f"{name} is used before it is set, in {statement}"
+        known.update(writes_of(statement))
+        _verify_block(getattr(statement, "body", None) or getattr(statement, "then", []), known)

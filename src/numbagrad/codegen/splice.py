@@ -1,0 +1,238 @@
+"""Templates to text: the return expression of a real function with its arguments put in.
+
+Parentheses are set only where Python's precedence asks for them. A template whose body is more
+than one return statement is emitted once as a helper function and called.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ATOM", "Template", "Text", "read_template", "splice"]
+
+#: Precedence of texts: higher binds tighter.
+TERNARY, OR, AND, NOT, COMPARE, BITOR, BITXOR, BITAND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = (
+    range(14)
+)
+
+_BINARY: dict[type, tuple[str, int]] = {
+    ast.Add: ("+", SUM),
+    ast.Sub: ("-", SUM),
+    ast.Mult: ("*", PRODUCT),
+    ast.Div: ("/", PRODUCT),
+    ast.FloorDiv: ("//", PRODUCT),
+    ast.Mod: ("%", PRODUCT),
+    ast.Pow: ("**", POWER),
+    ast.BitAnd: ("&", BITAND),
+    ast.BitOr: ("|", BITOR),
+    ast.BitXor: ("^", BITXOR),
+    ast.LShift: ("<<", SHIFT),
+    ast.RShift: (">>", SHIFT),
+}
+_COMPARE: dict[type, str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+#: Functions of NumPy that math has too, with the same result on real floats in Numba; math's
+#: compile several times faster there.
+_MATH_FOR_NUMPY = {
+    "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos",
+    "arctan": "atan", "arctan2": "atan2", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
+    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "exp": "exp", "expm1": "expm1",
+    "log": "log", "log10": "log10", "log1p": "log1p", "sqrt": "sqrt", "isnan": "isnan",
+    "isinf": "isinf", "isfinite": "isfinite", "copysign": "copysign", "hypot": "hypot",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Text:
+    """Printed code and how tightly it binds."""
+
+    text: str
+    binds: int = ATOM
+
+    def inside(self, needs: int) -> str:
+        """The text, in parentheses if it binds less tightly than its place needs."""
+        return self.text if self.binds >= needs else f"({self.text})"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A function that was read.
+
+    Attributes
+    ----------
+    function : callable
+    parameters : tuple of str
+    result : ast.expr or None
+        The return expression, if that is all there is.
+    names : dict
+        The global names that it uses and what they stand for.
+    """
+
+    function: Callable[..., Any]
+    parameters: tuple[str, ...]
+    result: Any
+    names: dict[str, Any]
+
+
+@lru_cache(maxsize=4096)
+def read_template(function: Callable[..., Any]) -> Template:
+    """Parse a template; one without source text is only ever called.
+
+    Raises
+    ------
+    TypeError
+        If it is no plain Python function.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise TypeError(f"A template must be a plain function; got {function!r}")
+    parameters = code.co_varnames[: code.co_argcount]
+    names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}  # type: ignore[attr-defined]
+    used = {n: names[n] for n in code.co_names if n in names}
+    result = None
+    try:
+        parsed = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        parsed = None
+    if isinstance(parsed, ast.FunctionDef) and not code.co_freevars:
+        body = parsed.body
+        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body = body[1:]
+        if len(body) == 1 and isinstance(body[0], ast.Return) and _printable(body[0].value):
+            result = body[0].value
+    return Template(function, parameters, result, used)
+
+
+def _printable(node: Any) -> bool:
+    known = (
+        ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp, ast.Call, ast.Name,
+        ast.Attribute, ast.Constant, ast.Tuple, ast.expr_context, ast.operator, ast.unaryop,
+        ast.cmpop, ast.boolop,
+    )  # fmt: skip
+    return node is not None and all(
+        isinstance(n, known) and not (isinstance(n, ast.Call) and n.keywords)
+        for n in ast.walk(node)
+    )
+
+
+def splice(
+    template: Template,
+    arguments: Sequence[Text],
+    dtype: str,
+    resolve: Callable[[str, Any], str],
+) -> Text:
+    """The template's result with ``arguments`` put in.
+
+    Parameters
+    ----------
+    template : Template
+    arguments : sequence of Text
+    dtype : str
+        The dtype of the computation; float literals take it.
+    resolve : callable
+        ``resolve(name, object)`` gives the name under which printed code finds a global.
+    """
+    if template.result is None:
+        called = resolve(template.function.__name__, template.function)
+        return Text(f"{called}({', '.join(a.text for a in arguments)})")
+    bound = dict(zip(template.parameters, arguments, strict=True))
+    return _Printer(bound, template.names, dtype, resolve).text(template.result)
+
+
+class _Printer:
+    """Prints one template's expression."""
+
+    def __init__(
+        self,
+        bound: dict[str, Text],
+        names: dict[str, Any],
+        dtype: str,
+        resolve: Callable[[str, Any], str],
+    ):
+        self.bound = bound
+        self.names = names
+        self.dtype = dtype
+        self.resolve = resolve
+
+    def text(self, node: Any) -> Text:
+        return getattr(self, type(node).__name__)(node)
+
+    def Name(self, node: ast.Name) -> Text:
+        if node.id in self.bound:
+            return self.bound[node.id]
+        if node.id in self.names:
+            return Text(self.resolve(node.id, self.names[node.id]))
+        return Text(node.id)
+
+    def Constant(self, node: ast.Constant) -> Text:
+        if isinstance(node.value, float) and self.dtype == "float32":
+            return Text(f"float32({node.value!r})")
+        if type(node.value) is int and self.dtype.startswith("uint"):
+            return Text(f"{self.dtype}({node.value!r})")
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            return Text("inf")
+        return Text(repr(node.value))
+
+    def Attribute(self, node: ast.Attribute) -> Text:
+        if isinstance(node.value, ast.Name) and node.value.id in self.names:
+            module = self.names[node.value.id]
+            if isinstance(module, ModuleType):
+                return Text(self._member(module, node))
+        return Text(f"{self.text(node.value).inside(ATOM)}.{node.attr}")
+
+    def _member(self, module: ModuleType, node: ast.Attribute) -> str:
+        assert isinstance(node.value, ast.Name)
+        if module is np and self.dtype.startswith("float") and node.attr in _MATH_FOR_NUMPY:
+            return f"{self.resolve('math', math)}.{_MATH_FOR_NUMPY[node.attr]}"
+        return f"{self.resolve(node.value.id, module)}.{node.attr}"
+
+    def Call(self, node: ast.Call) -> Text:
+        inner = ", ".join(self.text(a).text for a in node.args)
+        return Text(f"{self.text(node.func).inside(ATOM)}({inner})")
+
+    def Tuple(self, node: ast.Tuple) -> Text:
+        return Text(f"({', '.join(self.text(e).text for e in node.elts)},)")
+
+    def BinOp(self, node: ast.BinOp) -> Text:
+        sign, binds = _BINARY[type(node.op)]
+        left_needs, right_needs = (binds, binds + 1) if sign != "**" else (ATOM, UNARY)
+        left = self.text(node.left).inside(left_needs)
+        right = self.text(node.right).inside(right_needs)
+        return Text(f"{left} {sign} {right}", binds)
+
+    def UnaryOp(self, node: ast.UnaryOp) -> Text:
+        operand = self.text(node.operand)
+        if isinstance(node.op, ast.Not):
+            return Text(f"not {operand.inside(NOT)}", NOT)
+        sign = {ast.USub: "-", ast.UAdd: "+", ast.Invert: "~"}[type(node.op)]
+        return Text(f"{sign}{operand.inside(POWER)}", UNARY)
+
+    def Compare(self, node: ast.Compare) -> Text:
+        parts = [self.text(node.left).inside(COMPARE + 1)]
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            parts += [_COMPARE[type(operator)], self.text(right).inside(COMPARE + 1)]
+        return Text(" ".join(parts), COMPARE)
+
+    def BoolOp(self, node: ast.BoolOp) -> Text:
+        word, binds = ("and", AND) if isinstance(node.op, ast.And) else ("or", OR)
+        return Text(f" {word} ".join(self.text(v).inside(binds + 1) for v in node.values), binds)
+
+    def IfExp(self, node: ast.IfExp) -> Text:
+        yes, test = self.text(node.body).inside(TERNARY + 1), self.text(node.test).inside(OR)
+        return Text(f"{yes} if {test} else {self.text(node.orelse).inside(TERNARY)}", TERNARY)

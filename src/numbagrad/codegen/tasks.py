@@ -1,0 +1,546 @@
+"""One task for each buffer: the loops over its places and the expression of one element.
+
+A task is a store, a reduction, a scatter, a check, or the call of a Block or of a user's Op. The
+order of the list is an order in which they could run one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..graph.basic import Apply, Constant, Variable
+from ..graph.where import Line
+from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
+from .expression import Buffer, Expression, Table
+from .names import Names
+from .roots import Demand, kind_of
+
+__all__ = ["Failure", "Task", "TaskList"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failed check means, in the user's terms."""
+
+    error: type[Exception]
+    message: str
+    where: Line | None
+    node: Apply | None
+
+
+@dataclass
+class Task:
+    """One buffer's worth of work.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the list.
+    kind : {"store", "fill", "reduce", "position", "scatter", "check", "call"}
+    axes : list of str
+        The loop variables, outermost first.
+    extents : dict
+        The extent of each loop variable.
+    targets : list of Buffer
+        What it writes.
+    index : tuple of Expression
+        Where in the target.
+    value : Expression or None
+        The element; for a check the condition.
+    reduced : frozenset of str
+        The loop variables that are combined over.
+    after : set of int
+        Tasks that have to be finished, as a whole, before this one begins.
+    arguments : list of Buffer or Expression
+        What a call is given.
+    """
+
+    number: int
+    kind: str
+    node: Apply | None
+    targets: list[Buffer]
+    axes: list[str] = field(default_factory=list)
+    extents: dict[str, Expression] = field(default_factory=dict)
+    index: tuple[Expression, ...] = ()
+    value: Expression | None = None
+    reduced: frozenset[str] = frozenset()
+    after: set[int] = field(default_factory=set)
+    arguments: list[Any] = field(default_factory=list)
+    failure: int | None = None
+    variable: Variable | None = None
+
+    @property
+    def target(self) -> Buffer:
+        """The only buffer that it writes."""
+        return self.targets[0]
+
+    def expressions(self) -> list[Expression]:
+        """What it evaluates in its innermost loop."""
+        return [e for e in (self.value, *self.index) if e is not None]
+
+
+class Reader:
+    """``read(k, index)`` and ``read.choose`` as Views and Scatters are promised."""
+
+    def __init__(self, tasks: TaskList, node: Apply):
+        self._tasks = tasks
+        self._node = node
+
+    def __call__(self, k: int, index: Sequence[Any]) -> Expression:
+        node, tasks = self._node, self._tasks
+        if isinstance(node.op, View) and k in node.op.flat_inputs:
+            return tasks.table.load(tasks.whole(node.inputs[k]), tuple(index), flat=True)
+        return tasks.element(node.inputs[k], tuple(index))
+
+    def choose(self, condition: Any, a: Any, b: Any) -> Expression:
+        return self._tasks.table.choose(condition, a, b)
+
+
+class TaskList:
+    """Builds the tasks of a graph.
+
+    Parameters
+    ----------
+    demand : Demand
+    inputs : sequence of Variable
+        The arguments of the function, in order.
+    names : Names
+    """
+
+    def __init__(self, demand: Demand, inputs: Sequence[Variable], names: Names):
+        self.demand = demand
+        self.env = demand.env
+        self.names = names
+        self.table = Table()
+        self.tasks: list[Task] = []
+        self.failures: list[Failure] = []
+        self.buffers: dict[Variable, Buffer] = {}
+        self.constants: list[tuple[Buffer, np.ndarray]] = []
+        self._memo: dict[Any, Expression] = {}
+        self._nodes: set[Apply] = set()
+        self._writers: dict[int, set[int]] = {}
+        self._checks: dict[Apply, set[int]] = {}
+        self._axes = 0
+        self._casts: dict[tuple[Variable, str], Buffer] = {}
+        self.inputs = [self._input(v) for v in inputs]
+        self._sizes_agree()
+        for node in demand.nodes:
+            self._visit(node)
+        self.outputs = [self._output(v) for v in demand.outputs]
+
+    # -- buffers ---------------------------------------------------------------------------
+
+    def _input(self, variable: Variable) -> Buffer:
+        name = self.names.new(variable.name, "x")
+        buffer = self.table.buffer(name, variable.type.dtype, (), "input", variable)
+        self.buffers[variable] = buffer
+        buffer.extents = tuple(
+            self.table.of(known) if known is not None else self.table.size(buffer, k)
+            for k, known in enumerate(variable.type.shape)
+        )
+        return buffer
+
+    def _new_buffer(self, variable: Variable, dtype: str | None = None) -> Buffer:
+        role = "output" if variable in self._wanted() else "temporary"
+        name = self.names.new(variable.name) if variable.name else self.names.numbered("t")
+        return self.table.buffer(
+            name, dtype or variable.type.dtype, self.shape(variable), role, variable
+        )
+
+    def _wanted(self) -> set[Variable]:
+        if not hasattr(self, "_wanted_set"):
+            self._wanted_set = set(self.demand.outputs)
+        return self._wanted_set
+
+    def whole(self, variable: Variable, dtype: str | None = None) -> Buffer:
+        """The array of a variable that something needs as a whole, in a given dtype."""
+        if isinstance(variable, Constant):
+            return self._constant(variable, dtype or variable.type.dtype)
+        buffer = self.buffers[variable]
+        if dtype is None or dtype == variable.type.dtype:
+            return buffer
+        key = (variable, dtype)
+        if key not in self._casts:
+            axes, extents, index = self._loops(buffer.extents)
+            copy = self.table.buffer(
+                self.names.numbered("t"), dtype, buffer.extents, "temporary", variable
+            )
+            value = self.table.cast(self.table.load(buffer, index), dtype)
+            self._add("store", None, [copy], axes, extents, index, value)
+            self._casts[key] = copy
+        return self._casts[key]
+
+    def _constant(self, constant: Constant, dtype: str) -> Buffer:
+        for buffer, data in self.constants:
+            if data is constant.data and buffer.dtype == dtype:
+                return buffer
+        name = self.names.new(constant.name) if constant.name else self.names.numbered("data")
+        extents = [self.table.of(s) for s in constant.data.shape]
+        buffer = self.table.buffer(name, dtype, extents, "constant", constant)
+        data = constant.data if dtype == constant.type.dtype else constant.data.astype(dtype)
+        self.constants.append((buffer, data))
+        return buffer
+
+    # -- sizes -----------------------------------------------------------------------------
+
+    def shape(self, variable: Variable) -> tuple[Expression, ...]:
+        """The sizes of a variable as expressions."""
+        return tuple(self.size(s) for s in self.env.shape(variable))
+
+    def size(self, size: Any) -> Expression:
+        """A size as an expression; prefers the dimension of an array that exists."""
+        if isinstance(size, (int, np.integer)):
+            return self.table.of(int(size))
+        if isinstance(size, Constant):
+            return self.table.of(int(size.data))
+        owner = size.owner
+        if owner is not None and kind_of(owner) == "Size":
+            source = self.demand.size_source(owner)
+            if source is not size and not (isinstance(source, Variable) and source.owner is owner):
+                return self.size(source)
+            buffer = self.buffers[owner.inputs[0]]
+            known = buffer.variable.type.shape[owner.op.axis]
+            if known is not None:
+                return self.table.of(known)
+            return self.table.size(buffer, owner.op.axis)
+        return self.element(size, ())
+
+    def _sizes_agree(self) -> None:
+        """The checks of sizes that could not be proved equal, those at entry first."""
+        self._late: list[tuple[Any, Any, Apply]] = []
+        for a, b, node in self.env.obligations:
+            if self._at_entry(a) and self._at_entry(b):
+                self._size_check(a, b, node)
+            else:
+                self._late.append((a, b, node))
+
+    def _at_entry(self, size: Any) -> bool:
+        if not isinstance(size, Variable) or isinstance(size, Constant):
+            return True
+        owner = size.owner
+        if owner is None:
+            return size in self.buffers
+        return kind_of(owner) == "Size" and owner.inputs[0] in self.buffers
+
+    def _size_check(self, a: Any, b: Any, node: Apply) -> None:
+        left, right = self.size(a), self.size(b)
+        if left is right:
+            return
+        names = ", ".join(v.name or "an unnamed input" for v in node.inputs)
+        failure = Failure(
+            ShapeError, f"the sizes of the inputs of {node.op} ({names}) disagree", node.where, node
+        )
+        task = self._add("check", node, [], [], {}, (), left == right, failure=failure)
+        self._checks.setdefault(node, set()).add(task.number)
+
+    # -- expressions -----------------------------------------------------------------------
+
+    def element(self, variable: Variable, index: tuple[Any, ...]) -> Expression:
+        """The element of a variable at an index."""
+        # A dimension of size 1 has one place, whatever index the wider output counts with.
+        index = tuple(
+            self.table.of(0) if known == 1 else self.table.of(i)
+            for known, i in zip(variable.type.shape, index, strict=True)
+        )
+        if isinstance(variable, Constant):
+            return self._constant_element(variable, index)
+        if variable in self.buffers:
+            return self.table.load(self.buffers[variable], index)
+        key = (variable, tuple(i.number for i in index))
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = self._inline(variable, index)
+        node = variable.owner
+        assert node is not None
+        self._nodes.add(node)
+        self._nodes |= self._inlined_nodes(node)
+        return found
+
+    def _inlined_nodes(self, node: Apply) -> set[Apply]:
+        """Nodes with checks that the expression of this node contains."""
+        cache: dict[Apply, set[Apply]] = self.__dict__.setdefault("_inlined", {})
+        if node not in cache:
+            found = {node} if node in self._checks else set()
+            for v in node.inputs:
+                if v.owner is not None and v not in self.buffers and v.owner in cache:
+                    found |= cache[v.owner]
+            cache[node] = found
+        return cache[node]
+
+    def _constant_element(self, constant: Constant, index: tuple[Expression, ...]) -> Expression:
+        data = constant.data
+        if data.size == 1:
+            return self.table.literal(data.reshape(-1)[0], constant.type.dtype)
+        if data.size and all(i.value is not None for i in index):
+            return self.table.literal(data[tuple(i.value for i in index)], constant.type.dtype)
+        return self.table.load(self._constant(constant, constant.type.dtype), index)
+
+    def _inline(self, variable: Variable, index: tuple[Expression, ...]) -> Expression:
+        node = variable.owner
+        assert node is not None, f"{variable!r} has no value: it is no input of the function"
+        op = node.op
+        if kind_of(node) == "Size":
+            return self.size(variable)
+        if isinstance(op, Elementwise):
+            dtypes = op.argument_dtypes(node.inputs, variable.type.dtype)
+            arguments = [
+                self.table.cast(self.element(v, index), d)
+                for v, d in zip(node.inputs, dtypes, strict=True)
+            ]
+            return self._apply(op, arguments, variable.type.dtype)
+        assert isinstance(op, View), f"{op} can not be put into an expression"
+        return self.table.cast(
+            op.element(index, Reader(self, node), self._sizes_of(node)), variable.type.dtype
+        )
+
+    def _apply(self, op: Any, arguments: list[Expression], dtype: str) -> Expression:
+        # Casting is known to expressions themselves: it prints as a conversion.
+        if getattr(op, "is_cast", False):
+            return self.table.cast(arguments[0], dtype)
+        return self.table.apply(op, arguments, dtype)
+
+    def _sizes_of(self, node: Apply) -> Callable[[int], tuple[Expression, ...]]:
+        return lambda k: self.shape(node.inputs[k])
+
+    # -- tasks -----------------------------------------------------------------------------
+
+    def _add(
+        self,
+        kind: str,
+        node: Apply | None,
+        targets: list[Buffer],
+        axes: list[str],
+        extents: dict[str, Expression],
+        index: tuple[Expression, ...],
+        value: Expression | None,
+        reduced: frozenset[str] = frozenset(),
+        after: set[int] | None = None,
+        arguments: list[Any] | None = None,
+        failure: Failure | None = None,
+    ) -> Task:
+        task = Task(
+            len(self.tasks), kind, node, targets, axes, extents, index, value, reduced,
+            set(after or ()), arguments or [],
+        )  # fmt: skip
+        if failure is not None:
+            task.failure = len(self.failures) + 1
+            self.failures.append(failure)
+        if node is not None:
+            task.after |= self._checks.get(node, set()) - {task.number}
+            task.variable = targets[0].variable if targets else None
+        for inner in self._nodes:
+            task.after |= self._checks.get(inner, set())
+        task.after.discard(task.number)
+        self._nodes = set()
+        self.tasks.append(task)
+        for target in targets:
+            self._writers.setdefault(target.number, set()).add(task.number)
+        return task
+
+    def writers(self, buffer: Buffer) -> set[int]:
+        """The tasks that write a buffer."""
+        return self._writers.get(buffer.number, set())
+
+    def _loops(
+        self, extents: Sequence[Expression]
+    ) -> tuple[list[str], dict[str, Expression], tuple[Expression, ...]]:
+        """A loop for each dimension that has more than one place, and the index they make."""
+        axes, ranges, index = [], {}, []
+        for extent in extents:
+            if extent.value == 1:
+                index.append(self.table.of(0))
+                continue
+            self._axes += 1
+            name = f"@{self._axes}"
+            axes.append(name)
+            ranges[name] = extent
+            index.append(self.table.axis(name))
+        return axes, ranges, tuple(index)
+
+    def _visit(self, node: Apply) -> None:
+        self._late_checks(node)
+        self._value_checks(node)
+        stored = [v for v in node.outputs if v in self.demand.stored]
+        if not stored:
+            return
+        if isinstance(node.op, Reduction):
+            self._reduction(node)
+        elif isinstance(node.op, Scatter):
+            self._scatter(node)
+        elif isinstance(node.op, Block) or kind_of(node) == "Callback":
+            self._call(node)
+        elif hasattr(node.op, "parts"):
+            self._join(node)
+        else:
+            self._store(node.outputs[0])
+
+    def _late_checks(self, node: Apply) -> None:
+        for entry in [e for e in self._late if e[2] is node]:
+            self._late.remove(entry)
+            self._size_check(*entry)
+
+    def _value_checks(self, node: Apply) -> None:
+        rows = node.op.checks(*node.inputs) if hasattr(node.op, "checks") else []
+        for row in rows:
+            extents = [] if row.over is None else list(self.shape(node.inputs[row.over]))
+            axes, ranges, index = self._loops(extents)
+            condition = row.holds(index, Reader(self, node), self._sizes_of(node))
+            if isinstance(condition, bool):
+                condition = self.table.literal(condition, "bool")
+            if condition.value is True or condition.value == 1:
+                self._nodes = set()
+                continue
+            failure = Failure(row.error, row.message, node.where, node)
+            task = self._add("check", None, [], axes, ranges, (), condition, failure=failure)
+            task.node = node
+            self._checks.setdefault(node, set()).add(task.number)
+
+    def _store(self, variable: Variable) -> None:
+        buffer = self._new_buffer(variable)
+        axes, ranges, index = self._loops(buffer.extents)
+        value = self.element(variable, index)
+        self._fill_or_store(variable.owner, buffer, axes, ranges, index, value)
+        self.buffers[variable] = buffer
+
+    def _fill_or_store(
+        self,
+        node: Apply | None,
+        buffer: Buffer,
+        axes: list[str],
+        ranges: dict[str, Expression],
+        index: tuple[Expression, ...],
+        value: Expression,
+    ) -> Task:
+        """A store in every place; one number everywhere needs no loop."""
+        if buffer.extents and value.head == "literal":
+            return self._add("fill", node, [buffer], [], {}, (), value)
+        return self._add("store", node, [buffer], axes, ranges, index, value)
+
+    def _join(self, node: Apply) -> None:
+        buffer = self._new_buffer(node.outputs[0])
+        for k, offset in node.op.parts(self._sizes_of(node)):  # type: ignore[attr-defined]
+            part = node.inputs[k]
+            if part.type.ndim == 0:
+                value = self.element(part, ())
+                index = tuple(self.table.of(o) for o in offset)
+                axes, ranges = [], {}
+            else:
+                axes, ranges, inner = self._loops(self.shape(part))
+                value = self.element(part, inner)
+                index = tuple(i + o for i, o in zip(inner, offset, strict=True))
+            value = self.table.cast(value, buffer.dtype)
+            self._add("store", node, [buffer], axes, ranges, index, value)
+        self.buffers[node.outputs[0]] = buffer
+
+    def _reduction(self, node: Apply) -> None:
+        op, out = node.op, node.outputs[0]
+        assert isinstance(op, Reduction)
+        shapes = [self.env.shape(v) for v in node.inputs]
+        space = [self.size(s) for s in op.space(shapes, *node.inputs)]
+        reduced_extents = [space[k] for k in op.axes]
+        if op.nonempty is not None:
+            self._nonempty(node, [space[k] for k in range(len(space))], reduced_extents)
+        axes, ranges, index = self._loops(space)
+        value = op.element(index, Reader(self, node), self._sizes_of(node))
+        buffer = self._new_buffer(out)
+        outer = tuple(i for k, i in enumerate(index) if k not in op.axes)
+        reduced = frozenset(index[k].payload for k in op.axes if index[k].is_axis())
+        if op.better is None:
+            value = self.table.cast(value, buffer.dtype)
+            self._add("reduce", node, [buffer], axes, ranges, outer, value, reduced)
+        else:
+            position = self.table.of(0)
+            for k in op.axes:
+                position = position * space[k] + index[k]
+            kept = [index[k].payload for k in range(len(space)) if k not in op.axes]
+            order = [a for a in axes if a in kept] + [a for a in axes if a in reduced]
+            task = self._add("position", node, [buffer], order, ranges, outer, value, reduced)
+            task.arguments = [position]
+        self.buffers[out] = buffer
+
+    def _nonempty(self, node: Apply, space: list[Expression], reduced: list[Expression]) -> None:
+        unknown = [e for e in reduced if e.value is None or e.value == 0]
+        kept = [e for k, e in enumerate(space) if k not in node.op.axes]  # type: ignore[attr-defined]
+        for extent in unknown:
+            condition = extent > 0
+            for other in kept:  # nothing is asked of an empty result
+                condition = condition | (other == 0)
+            if condition.value:
+                continue
+            failure = Failure(ValueError, node.op.nonempty, node.where, node)  # type: ignore[attr-defined]
+            task = self._add("check", None, [], [], {}, (), condition, failure=failure)
+            task.node = node
+            self._checks.setdefault(node, set()).add(task.number)
+
+    def _scatter(self, node: Apply) -> None:
+        op, out = node.op, node.outputs[0]
+        assert isinstance(op, Scatter)
+        buffer = self._new_buffer(out)
+        axes, ranges, index = self._loops(buffer.extents)
+        base = self.element(node.inputs[0], index)
+        copy = self._fill_or_store(node, buffer, axes, ranges, index, base)
+        shapes = [self.env.shape(v) for v in node.inputs]
+        region = [self.size(s) for s in op.region(shapes, *node.inputs)]
+        axes, ranges, index = self._loops(region)
+        target = op.target(index, Reader(self, node), self._sizes_of(node))
+        update = self.element(node.inputs[1], index)
+        update = self.table.cast(update, buffer.dtype)
+        self._add(
+            "scatter", node, [buffer], axes, ranges,
+            tuple(self.table.of(t) for t in target), update, after={copy.number},
+        )  # fmt: skip
+        self.buffers[out] = buffer
+
+    def _call(self, node: Apply) -> None:
+        op = node.op
+        if isinstance(op, Block):
+            dtypes = op.argument_dtypes(node.inputs, node.outputs[0].type.dtype)
+        else:
+            dtypes = [v.type.dtype for v in node.inputs]
+        arguments: list[Any] = []
+        for variable, dtype in zip(node.inputs, dtypes, strict=True):
+            if variable.type.ndim == 0:
+                arguments.append(self.table.cast(self.element(variable, ()), dtype))
+            else:
+                arguments.append(self.whole(variable, dtype))
+        targets = []
+        for variable in node.outputs:
+            # A size that depends on values is a size of the result itself.
+            buffer = self.table.buffer(
+                self.names.new(variable.name) if variable.name else self.names.numbered("t"),
+                variable.type.dtype,
+                (),
+                "output" if variable in self._wanted() else "temporary",
+                variable,
+            )
+            self.buffers[variable] = buffer
+            buffer.extents = self.shape(variable)
+            targets.append(buffer)
+        self._add("call", node, targets, [], {}, (), None, arguments=arguments)
+
+    def _output(self, variable: Variable) -> Buffer:
+        """The buffer returned for an output: always one that nothing else is."""
+        given = isinstance(variable, Constant) or variable in self.buffers
+        fresh = given and not isinstance(variable, Constant)
+        buffer = self.buffers.get(variable)
+        taken = self.__dict__.setdefault("_given_away", set())
+        if fresh and buffer is not None and buffer.role == "output" and buffer.number not in taken:
+            taken.add(buffer.number)
+            return buffer
+        extents = (
+            [self.table.of(s) for s in variable.data.shape]
+            if isinstance(variable, Constant)
+            else self.shape(variable)
+        )
+        name = self.names.new(variable.name) if variable.name else self.names.numbered("t")
+        copy = self.table.buffer(name, variable.type.dtype, extents, "output", variable)
+        axes, ranges, index = self._loops(copy.extents)
+        value = self.element(variable, index)
+        self._fill_or_store(None, copy, axes, ranges, index, value)
+        taken.add(copy.number)
+        return copy

@@ -1,0 +1,170 @@
+"""From outputs to something callable on arrays: rewrite, plan, print, compile, with times taken."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..codegen.emit import Emitted, emit
+from ..codegen.plan import plan
+from ..codegen.program import Program
+from ..config import config
+from ..errors import ObjectModeWarning
+from ..graph.basic import Variable
+from ..graph.fgraph import FunctionGraph
+from ..graph.traverse import toposort
+from ..jit import build as jit
+from ..ops.kinds import Declared
+from ..rewrite import rewrite
+from .modes import Mode
+from .reference import interpret
+
+__all__ = ["CompileReport", "Compiled", "compile_graph"]
+
+
+@dataclass
+class CompileReport:
+    """Seconds that compiling took, stage by stage.
+
+    Attributes
+    ----------
+    seconds : dict
+        ``rewriting``, ``planning``, ``printing``, ``typing``, ``llvm``.
+    nodes : int
+        How many nodes the rewritten graph has.
+    functions : int
+        How many functions were printed.
+    lines : int
+        How many lines of source.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    nodes: int = 0
+    functions: int = 0
+    lines: int = 0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return sum(self.seconds.values())
+
+    def __getitem__(self, stage: str) -> float:
+        return self.total if stage == "total" else self.seconds[stage]
+
+    def __str__(self) -> str:
+        rows = [f"{stage:>10}  {seconds:8.4f} s" for stage, seconds in self.seconds.items()]
+        rows.append(f"{'total':>10}  {self.total:8.4f} s")
+        rows.append(f"{self.nodes} nodes, {self.functions} functions, {self.lines} lines of source")
+        return "\n".join(rows)
+
+
+@dataclass
+class Compiled:
+    """A graph that can be called on arrays.
+
+    Attributes
+    ----------
+    core : callable
+        Takes numbers and arrays for the inputs, the shared values, then ``constants``.
+    fgraph : FunctionGraph
+        The rewritten graph.
+    program : Program or None
+        ``None`` in reference mode.
+    """
+
+    core: Callable[..., Any]
+    fgraph: FunctionGraph
+    program: Program | None
+    emitted: Emitted | None
+    report: CompileReport
+
+    @property
+    def constants(self) -> list[Any]:
+        """The arrays that are passed behind everything else."""
+        return self.program.constants if self.program is not None else []
+
+    @property
+    def failures(self) -> list[Any]:
+        """What the codes of failed checks mean."""
+        return self.program.failures if self.program is not None else []
+
+
+def compile_graph(
+    inputs: Sequence[Variable], outputs: Sequence[Variable], name: str | None, mode: Mode
+) -> Compiled:
+    """Make a graph callable.
+
+    Parameters
+    ----------
+    inputs : sequence of Variable
+        All arguments: the user's, then the shared variables.
+    outputs : sequence of Variable
+        All results: the user's, then the updates.
+    name : str or None
+    mode : Mode
+    """
+    report = CompileReport()
+    clock = _Clock(report)
+    optimized = clock("rewriting", rewrite, list(outputs), list(inputs), mode.optimize)
+    fgraph = FunctionGraph(list(inputs), list(optimized), clone=False)
+    report.nodes = len(fgraph.apply_nodes)
+    if mode.linker == "reference":
+        return Compiled(_Interpreted(inputs, optimized), fgraph, None, None, report)
+    _warn_of_callbacks(optimized)
+    program = clock("planning", plan, inputs, optimized, name, config.statement_cap)
+    emitted = clock("printing", emit, program, config.statement_cap)
+    report.functions = 1 + len(emitted.helpers)
+    report.lines = emitted.source.count("\n")
+    built = jit.build(program, emitted, mode.fastmath)
+    report.seconds.update(built.seconds)
+    return Compiled(built.function, fgraph, program, emitted, report)
+
+
+def bind_constants(compiled: Compiled, constants: Sequence[Any], mode: Mode) -> Any:
+    """The jitted core without the arguments for constants."""
+    return jit.bind_constants(compiled.program, compiled.core, constants, mode.fastmath)
+
+
+class _Clock:
+    """Takes the time of stages."""
+
+    def __init__(self, report: CompileReport):
+        self.report = report
+
+    def __call__(self, stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        begin = time.perf_counter()
+        made = function(*arguments)
+        self.report.seconds[stage] = time.perf_counter() - begin
+        return made
+
+
+class _Interpreted:
+    """The core of a function in reference mode."""
+
+    def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]):
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+
+    def __call__(self, *values: Any) -> Any:
+        given = {
+            variable: variable.type.filter(value, allow_downcast=True)
+            for variable, value in zip(self.inputs, values, strict=True)
+        }
+        made = [value.copy() for value in interpret(self.outputs, given)]
+        return made[0] if len(made) == 1 else tuple(made)
+
+
+def _warn_of_callbacks(outputs: Sequence[Variable]) -> None:
+    for node in toposort(outputs):
+        if not isinstance(node.op, Declared) and getattr(node.op, "kind", None) is None:
+            warnings.warn(
+                f"{node.op} has no Numba template: the compiled function calls its perform "
+                "through the interpreter, which takes microseconds a call, holds the GIL and "
+                "keeps loops around it from being fused. Declare it as one of the kinds in "
+                "numbagrad.ops.kinds to avoid that.",
+                ObjectModeWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,81 @@
+"""Modes: how a graph is made callable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..config import config
+
+__all__ = ["Mode", "get_mode"]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a function is compiled.
+
+    Attributes
+    ----------
+    linker : {"numba", "reference"}
+        One compiled function, or node by node in NumPy, which is what tests compare with.
+    optimize : {"default", "fast_compile", "none"}
+        Which passes run before.
+    fastmath : bool
+        Whether sums may be reassociated; see ``config.fastmath``.
+    """
+
+    linker: str = "numba"
+    optimize: str = "default"
+    fastmath: bool = True
+
+    def __post_init__(self) -> None:
+        if self.linker not in ("numba", "reference"):
+            raise ValueError(f"linker must be 'numba' or 'reference'; got {self.linker!r}")
+        if self.optimize not in ("default", "fast_compile", "none"):
+            raise ValueError(
+                f"optimize must be 'default', 'fast_compile' or 'none'; got {self.optimize!r}"
+            )
+
+    def excluding(self, *_: str) -> Mode:
+        """This mode: numbagrad has one list of passes and no tags (kept for Theano code)."""
+        return self
+
+    including = excluding
+
+
+_NAMED = {
+    "default": Mode(),
+    "numba": Mode(),
+    "fast_run": Mode(),
+    "jit": Mode(),
+    "fast_compile": Mode(optimize="fast_compile"),
+    "reference": Mode(linker="reference", optimize="none"),
+    "debug_mode": Mode(linker="reference", optimize="none"),
+    "debugmode": Mode(linker="reference", optimize="none"),
+}
+
+
+def get_mode(mode: Any = None) -> Mode:
+    """The mode of that name; ``None`` is the one that ``config`` describes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such mode.
+
+    Examples
+    --------
+    >>> get_mode("FAST_COMPILE").optimize
+    'fast_compile'
+    """
+    if isinstance(mode, Mode):
+        return mode
+    if mode is None:
+        return Mode(optimize=config.optimize, fastmath=config.fastmath)
+    if isinstance(mode, str) and mode.lower() in _NAMED:
+        named = _NAMED[mode.lower()]
+        return replace(named, fastmath=config.fastmath)
+    raise ValueError(
+        f"There is no mode {mode!r}; choose one of {', '.join(map(repr, sorted(_NAMED)))} "
+        "or pass a Mode"
+    )

@@ -1,0 +1,149 @@
+"""The Python function between the user and the compiled one, printed for each signature.
+
+The common case, an ndarray of the right dtype and memory layout, costs one test an argument;
+everything else is converted as ``TensorType.filter`` says.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..graph.tensor import TensorType
+
+__all__ = ["array_like_compiled", "make_converter", "print_wrapper"]
+
+#: 0-d values of these dtypes travel as Python numbers, which Numba takes as exactly these.
+_PYTHON = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
+
+
+def make_converter(
+    type_: TensorType, label: str, strict: bool, allow_downcast: bool | None
+) -> Callable[[Any], Any]:
+    """What an argument goes through that is not in the common case.
+
+    Parameters
+    ----------
+    type_ : TensorType
+    label : str
+        How errors name the argument.
+
+    Raises
+    ------
+    InputError
+        By the converter: if the value does not fit.
+    """
+
+    def convert(value: Any) -> Any:
+        try:
+            array = type_.filter(value, strict=strict, allow_downcast=allow_downcast)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"Bad value for {label}: {error}") from None
+        return array_like_compiled(array)
+
+    return convert
+
+
+def array_like_compiled(array: np.ndarray) -> Any:
+    """The same value as compiled code takes it: a number, or a C-contiguous writeable array."""
+    if array.ndim == 0:
+        return array.item() if array.dtype.name in _PYTHON else array[()]
+    return array if array.flags.carray else np.array(array, order="C")
+
+
+def print_wrapper(
+    types: Sequence[TensorType],
+    converters: Sequence[Callable[[Any], Any]],
+    results: Sequence[tuple[str, int]],
+    core: Callable[..., Any],
+    hidden: Sequence[Callable[[], Any] | np.ndarray],
+    failed: Callable[..., Any],
+    unwrap: str,
+) -> Callable[..., Any]:
+    """Make the wrapper.
+
+    Parameters
+    ----------
+    types : sequence of TensorType
+        Of the arguments.
+    converters : sequence of callable
+    results : sequence of tuple
+        ``(dtype, ndim)`` of each result.
+    core : callable
+        The compiled function.
+    hidden : sequence
+        Further arguments: arrays, or the containers of shared variables.
+    failed : callable
+        ``failed(error, arguments)`` gives the exception to raise instead.
+    unwrap : {"single", "list", "none"}
+        What the results become.
+    """
+    scope: dict[str, Any] = {"ndarray": np.ndarray, "array": np.array, "core": core}
+    scope["failed"] = failed
+    names = [f"a{k}" for k in range(len(types))]
+    lines = [f"def call({', '.join(names)}):"]
+    for k, (name, type_) in enumerate(zip(names, types, strict=True)):
+        scope[f"dtype{k}"] = np.dtype(type_.dtype)
+        scope[f"convert{k}"] = converters[k]
+        lines += [f"    if {_odd(name, k, type_, scope)}:", f"        {name} = convert{k}({name})"]
+    extra = []
+    for k, source in enumerate(hidden):
+        scope[f"h{k}"] = source
+        extra.append(f"h{k}()" if callable(source) else f"h{k}")
+    arguments = ", ".join([*names, *extra])
+    given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+    lines += [
+        "    try:",
+        f"        r = core({arguments})",
+        "    except Exception as error:",
+        f"        raise failed(error, {given}) from None",
+        f"    return {_results(results, scope, unwrap)}",
+    ]
+    source = "\n".join(lines) + "\n"
+    file = f"<numbagrad call {id(scope):x}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    exec(compile(source, file, "exec"), scope)
+    return scope["call"]
+
+
+def _odd(name: str, k: int, type_: TensorType, scope: dict[str, Any]) -> str:
+    """The test for everything but the common case."""
+    if type_.ndim == 0:
+        python = _PYTHON.get(type_.dtype)
+        if python is None:
+            return "True"
+        scope[f"python{k}"] = python
+        return f"type({name}) is not python{k}"
+    tests = [
+        f"type({name}) is not ndarray",
+        f"{name}.dtype is not dtype{k}",
+        f"{name}.ndim != {type_.ndim}",
+        f"not {name}.flags.carray",
+    ]
+    tests += [
+        f"{name}.shape[{axis}] != {size}"
+        for axis, size in enumerate(type_.shape)
+        if size is not None
+    ]
+    return " or ".join(tests)
+
+
+def _results(results: Sequence[tuple[str, int]], scope: dict[str, Any], unwrap: str) -> str:
+    """Numbers become 0-d arrays; a single result stands alone."""
+    made = []
+    for k, (dtype, ndim) in enumerate(results):
+        item = "r" if len(results) == 1 else f"r[{k}]"
+        if ndim:
+            made.append(item)
+        elif dtype in _PYTHON:
+            made.append(f"array({item})")
+        else:
+            scope[f"result{k}"] = np.dtype(dtype)
+            made.append(f"array({item}, result{k})")
+    if unwrap == "single":
+        return made[0]
+    return f"[{', '.join(made)}]"

@@ -1,0 +1,134 @@
+"""Source to machine code through ``numba.njit``, with an explicit signature.
+
+The only module that calls Numba's compiler. Numba is imported when this module is, which is when
+something is first compiled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import event
+from numba.core.errors import NumbaError
+
+from ..codegen.emit import Emitted
+from ..codegen.program import Program
+from ..errors import CompilationError
+
+__all__ = ["Built", "bind_constants", "build"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled function.
+
+    Attributes
+    ----------
+    function : numba Dispatcher
+    seconds : dict
+        What ``printing`` left: ``typing`` and ``llvm``.
+    """
+
+    function: Any
+    seconds: dict[str, float]
+
+
+def signature(program: Program) -> tuple[Any, ...]:
+    """Numba's types of the arguments: numbers and C-contiguous arrays, constants read-only."""
+    types = []
+    given = len(program.parameters) - len(program.constants)
+    for position, (_, dtype, ndim) in enumerate(program.parameters):
+        scalar = numba.from_dtype(np.dtype(dtype))
+        array = numba.types.Array(scalar, ndim, "C", readonly=position >= given)
+        types.append(array if ndim else scalar)
+    return tuple(types)
+
+
+def bind_constants(program: Program, core: Any, constants: Sequence[Any], fastmath: bool) -> Any:
+    """The compiled function without its last arguments, which are frozen into it."""
+    names = [name for name, _, _ in program.parameters]
+    given = names[: len(names) - len(constants)]
+    source = f"def bound({', '.join(given)}):\n    return core({', '.join(names)})\n"
+    namespace = {"core": core, **dict(zip(names[len(given) :], constants, strict=True))}
+    exec(compile(source, _remember(source), "exec"), namespace)
+    return numba.njit(**_options(fastmath))(namespace["bound"])
+
+
+@lru_cache(maxsize=1024)
+def _helper(function: Callable[..., Any]) -> Any:
+    """A template that is called rather than spliced, jitted once in a process."""
+    return numba.njit(nogil=True, error_model="numpy")(function)
+
+
+def _options(fastmath: bool) -> dict[str, Any]:
+    return {
+        "nogil": True,
+        "error_model": "numpy",
+        # Sums may be reassociated and products contracted; NaN and infinity keep their meaning.
+        "fastmath": {"contract", "reassoc"} if fastmath else False,
+    }
+
+
+def build(program: Program, emitted: Emitted, fastmath: bool) -> Built:
+    """Compile printed code.
+
+    Raises
+    ------
+    CompilationError
+        If Numba refuses it, which is a defect of numbagrad.
+    """
+    namespace: dict[str, Any] = {
+        name: _helper(value) if isinstance(value, FunctionType) else value
+        for name, value in program.namespace.items()
+    }
+    namespace["objmode"] = numba.objmode
+    file = _remember(emitted.source)
+    exec(compile(emitted.source, file, "exec"), namespace)
+    options = _options(fastmath)
+    for helper in emitted.helpers:
+        namespace[helper] = numba.njit(**options)(namespace[helper])
+    main = numba.njit(**options)(namespace[emitted.name])
+    begin = time.perf_counter()
+    with event.install_recorder("numba:llvm_lock") as recorder:
+        try:
+            main.compile(signature(program))
+        except NumbaError as error:
+            raise CompilationError(
+                "numbagrad printed code that Numba refuses. This is a defect of numbagrad, please "
+                f"report it with this text.\n\n{emitted.source}\n{error}"
+            ) from error
+    main.disable_compile()
+    total = time.perf_counter() - begin
+    llvm = min(total, _recorded(recorder))
+    return Built(main, {"typing": total - llvm, "llvm": llvm})
+
+
+def _recorded(recorder: Any) -> float:
+    """Seconds between the starts and ends of recorded events."""
+    opened: list[float] = []
+    total = 0.0
+    for stamp, happened in recorder.buffer:
+        if happened.is_start:
+            opened.append(stamp)
+        elif opened:
+            start = opened.pop()
+            if not opened:
+                total += stamp - start
+    return total
+
+
+def _remember(source: str) -> str:
+    """Give the source a file name under which tracebacks and debuggers find it."""
+    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+    file = f"<numbagrad {digest}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    return file

@@ -1,0 +1,18 @@
+"""Floor 0: functions that printed code calls, each an ordinary ``numba.njit`` function.
+
+The submodules are lazy: ``from numbagrad.kernels import lapack`` costs nothing and imports no
+Numba. A submodule is executed when the first of its names is looked up, which is what Numba does
+when it compiles a function that mentions ``lapack.cholesky``. Only names of submodules live here.
+"""
+
+from ..lazy import lazy_module
+
+__all__ = ["blas", "integer", "lapack", "sequential", "sorting", "special", "symbols"]
+
+blas = lazy_module(f"{__name__}.blas")
+integer = lazy_module(f"{__name__}.integer")
+lapack = lazy_module(f"{__name__}.lapack")
+sequential = lazy_module(f"{__name__}.sequential")
+sorting = lazy_module(f"{__name__}.sorting")
+special = lazy_module(f"{__name__}.special")
+symbols = lazy_module(f"{__name__}.symbols")
