@@ -1,0 +1,404 @@
+"""Sizes: what each variable's shape is in terms of the inputs' sizes, and which sizes are equal.
+
+A size is a polynomial with integer coefficients in unknowns: a size of an input, or an integer that
+the graph computes. Equal polynomials are one object, so ``(n + 1) - 1`` is ``n`` and ``n * m`` is
+``m * n``. How sizes follow from each other is told by the Ops (`sizes`, `same_sizes`); no single
+array Op is treated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph.basic import Apply, Constant, Variable
+from ..graph.registry import OPS
+from ..graph.tensor import TensorType, constant
+from ..ops.kinds import UNKNOWN
+from .pattern import Local, Scope, on
+
+__all__ = ["FILLS", "SHAPES", "ShapeEnv", "vector_element"]
+
+#: A product of unknowns, each by its number, in ascending order.
+Monomial = tuple[int, ...]
+#: Monomials with their coefficients, none of which is 0.
+Polynomial = tuple[tuple[Monomial, int], ...]
+Size = Any  # an int, or a scalar int64 variable
+
+
+class ShapeEnv:
+    """Shapes of variables as tuples of sizes.
+
+    A size is an int, or a scalar int64 variable in terms of ``ShapeI`` of inputs and of integers
+    that the graph computes. Equal sizes are identical objects.
+
+    Parameters
+    ----------
+    outputs : iterable of Variable or Apply
+        The graph. Shapes of other variables are found when they are asked for.
+
+    Attributes
+    ----------
+    obligations : list of (size, size, Apply)
+        Sizes that have to be equal and were not proved to be, and the node that needs it. Later
+        ones take those before for granted.
+
+    Examples
+    --------
+    >>> import numbagrad.tensor as T
+    >>> x, y = T.vector("x"), T.vector("y")
+    >>> z = T.exp(x + y) * x
+    >>> env = ShapeEnv([z])
+    >>> env.same(env.shape(z)[0], env.shape(y)[0])
+    True
+    >>> len(env.obligations)
+    1
+    """
+
+    def __init__(self, outputs: Iterable[Variable | Apply] = ()):
+        self.obligations: list[tuple[Size, Size, Apply]] = []
+        self._shapes: dict[Variable, tuple[Size, ...]] = {}
+        self._atoms: list[Variable] = []
+        self._atom_of: dict[Any, int] = {}
+        self._polynomial_of: dict[Variable, Polynomial] = {}
+        self._size_of: dict[Polynomial, Size] = {}
+        self._stands_for: dict[int, Polynomial] = {}
+        self._done: set[Apply] = set()
+        self._find(v for o in outputs for v in (o.outputs if isinstance(o, Apply) else [o]))
+
+    # -- questions -------------------------------------------------------------------------
+
+    def shape(self, variable: Variable) -> tuple[Size, ...]:
+        """The sizes of ``variable``, the same object for sizes known to be equal."""
+        if variable not in self._shapes:
+            self._find([variable])
+        return tuple(self.canonical(s) for s in self._shapes[variable])
+
+    def same(self, a: Size, b: Size) -> bool:
+        """Whether two sizes are equal, by arithmetic or because a node needs them to be."""
+        return self._resolved(self._polynomial(a)) == self._resolved(self._polynomial(b))
+
+    def canonical(self, size: Size) -> Size:
+        """The one object that stands for all sizes equal to ``size``."""
+        return size if isinstance(size, int) else self._size(self._resolved(self._polynomial(size)))
+
+    # -- shapes of nodes -------------------------------------------------------------------
+
+    def _find(self, variables: Iterable[Variable]) -> None:
+        """The shapes of all variables that these depend on, inputs first."""
+        stack: list[tuple[Variable, bool]] = [(v, False) for v in variables][::-1]
+        while stack:
+            variable, ready = stack.pop()
+            node = variable.owner
+            if variable in self._shapes or (node is not None and node in self._done):
+                continue
+            if node is None:
+                self._shapes[variable] = self._unknown_shape(variable)
+            elif ready:
+                self._done.add(node)
+                self._infer(node)
+            else:
+                stack.append((variable, True))
+                stack.extend((v, False) for v in reversed(node.inputs) if v not in self._shapes)
+
+    def _infer(self, node: Apply) -> None:
+        known = [self._shapes[v] for v in node.inputs]
+        try:
+            made = node.op.infer_shape(None, node, known)
+        except NotImplementedError:
+            made = [None] * len(node.outputs)
+        for variable, shape in zip(node.outputs, made, strict=True):
+            self._shapes[variable] = self._refined(variable, shape)
+        for a, b in getattr(node.op, "same_sizes", _nothing)(known, *node.inputs):
+            self._equate(a, b, node)
+
+    def _refined(self, variable: Variable, shape: Sequence[Any] | None) -> tuple[Size, ...]:
+        """The shape that an Op tells, with what the type knows better."""
+        fallback = self._unknown_shape(variable)
+        if shape is None or not isinstance(variable.type, TensorType):
+            return fallback
+        return tuple(
+            other if isinstance(other, int) or told is UNKNOWN else self.canonical(_plain(told))
+            for told, other in zip(shape, fallback, strict=True)
+        )
+
+    def _unknown_shape(self, variable: Variable) -> tuple[Size, ...]:
+        """Ints where the type knows them, else sizes of the variable itself."""
+        if not isinstance(variable.type, TensorType):
+            return ()
+        return tuple(
+            int(size) if size is not None else self._own_size(variable, axis)
+            for axis, size in enumerate(variable.type.shape)
+        )
+
+    def _own_size(self, variable: Variable, axis: int) -> Size:
+        key = ("size", variable, axis)
+        if key not in self._atom_of:
+            self._new_atom(key, OPS["shape_i"](variable, axis))
+        return self._size((((self._atom_of[key],), 1),))
+
+    def _equate(self, a: Size, b: Size, node: Apply) -> None:
+        if a is UNKNOWN or b is UNKNOWN:
+            return
+        a, b = self.canonical(_plain(a)), self.canonical(_plain(b))
+        if a is b or (isinstance(a, int) and a == b):
+            return
+        self.obligations.append((a, b, node))
+        # The unknown that is met last gives way to the other side.
+        left, right = self._polynomial(a), self._polynomial(b)
+        for lone, other in sorted([(left, right), (right, left)], key=_lone_atom, reverse=True):
+            atom = _lone_atom((lone, other))
+            if atom >= 0 and not any(atom in monomial for monomial, _ in other):
+                self._stands_for[atom] = other
+                return
+
+    # -- arithmetic ------------------------------------------------------------------------
+
+    def _new_atom(self, key: Any, variable: Variable) -> Polynomial:
+        number = self._atom_of[key] = len(self._atoms)
+        self._atoms.append(variable)
+        made: Polynomial = (((number,), 1),)
+        self._polynomial_of[variable] = made
+        self._size_of[made] = variable
+        return made
+
+    def _polynomial(self, size: Size) -> Polynomial:
+        """The polynomial of a size; what it is computed from is visited first, without recursion."""
+        if isinstance(size, (int, np.integer)):
+            return _number(int(size))
+        stack: list[Variable] = [size]
+        while stack:
+            variable = stack[-1]
+            if variable in self._polynomial_of:
+                stack.pop()
+                continue
+            parts = self._parts(variable)
+            missing = [v for v in parts if v not in self._polynomial_of]
+            if missing:
+                stack.extend(missing)
+                continue
+            self._polynomial_of[variable] = self._combined(variable, parts)
+            stack.pop()
+        return self._polynomial_of[size]
+
+    def _parts(self, variable: Variable) -> list[Variable]:
+        """The scalar integers that a scalar integer is computed from."""
+        node = variable.owner
+        if node is None:
+            return []
+        element = _element_read(node)
+        if element is not None:
+            return [element]
+        if type(node.op).__name__ == "ShapeI":
+            if node.inputs[0] not in self._shapes:
+                self._find(node.inputs)
+            size = self._shapes[node.inputs[0]][node.op.axis]
+            return [] if isinstance(size, int) else [size]
+        scalars = all(_is_integer_scalar(v) for v in node.inputs)
+        return list(node.inputs) if scalars and len(node.outputs) == 1 else []
+
+    def _combined(self, variable: Variable, parts: list[Variable]) -> Polynomial:
+        node = variable.owner
+        if isinstance(variable, Constant):
+            return _number(int(variable.data))
+        if node is None:
+            return self._new_atom(("value", variable), variable)
+        name = type(node.op).__name__
+        if name == "ShapeI" or _element_read(node) is not None:
+            if not parts:
+                return _number(self._shapes[node.inputs[0]][node.op.axis])
+            return self._polynomial_of[parts[0]]
+        known = [self._resolved(self._polynomial_of[v]) for v in parts]
+        if name == "Cast" and known and variable.type.dtype == "int64":
+            return known[0]
+        if known and variable.type.dtype == "int64":
+            made = _arithmetic(name, known)
+            if made is not None:
+                return made
+        return self._opaque(variable, node, known)
+
+    def _opaque(self, variable: Variable, node: Apply, known: list[Polynomial]) -> Polynomial:
+        """An unknown for an integer that is no polynomial: by Op and operands, or by itself."""
+        if not known:
+            return self._new_atom(("value", variable), variable)
+        numbers = [_as_int(p) for p in known]
+        key = (node.op, *known)
+        if key in self._atom_of:
+            return (((self._atom_of[key],), 1),)
+        inputs = [
+            self._size(p) if n is None else constant(n, dtype="int64")
+            for p, n in zip(known, numbers, strict=True)
+        ]
+        made = node.op.make_node(*map(_as_variable, inputs)).outputs[0]
+        if all(n is not None for n in numbers):
+            folded = _performed(made.owner)
+            if folded is not None:
+                return _number(folded)
+        if made.type.dtype != variable.type.dtype:
+            made = variable
+        return self._new_atom(key, made)
+
+    def _resolved(self, polynomial: Polynomial) -> Polynomial:
+        """With what stands for unknowns that were found equal to something."""
+        while True:
+            found = next(
+                (a for monomial, _ in polynomial for a in monomial if a in self._stands_for), None
+            )
+            if found is None:
+                return polynomial
+            polynomial = _substituted(polynomial, found, self._stands_for[found])
+
+    def _size(self, polynomial: Polynomial) -> Size:
+        """The one object for a polynomial."""
+        found = self._size_of.get(polynomial)
+        if found is not None:
+            return found
+        number = _as_int(polynomial)
+        if number is not None:
+            return number
+        made: Any = None
+        for monomial, coefficient in polynomial:
+            term: Any = None
+            for atom in monomial:
+                factor = self._atoms[atom]
+                term = factor if term is None else OPS["mul"](term, factor)
+            if term is None:
+                made = coefficient if made is None else OPS["add"](made, coefficient)
+                continue
+            minus = coefficient < 0 and made is not None
+            if abs(coefficient) != 1 or (coefficient < 0 and not minus):
+                term = OPS["mul"](abs(coefficient) if minus else coefficient, term)
+            made = term if made is None else OPS["sub" if minus else "add"](made, term)
+        if made.type.dtype != "int64":
+            made = OPS["cast"](made, "int64")
+        self._size_of[polynomial] = made
+        self._polynomial_of[made] = polynomial
+        return made
+
+
+# -- polynomials -----------------------------------------------------------------------------------
+
+
+def _number(value: int) -> Polynomial:
+    return (((), value),) if value else ()
+
+
+def _as_int(polynomial: Polynomial) -> int | None:
+    if not polynomial:
+        return 0
+    if len(polynomial) == 1 and polynomial[0][0] == ():
+        return polynomial[0][1]
+    return None
+
+
+def _collected(terms: Iterable[tuple[Monomial, int]]) -> Polynomial:
+    total: dict[Monomial, int] = {}
+    for monomial, coefficient in terms:
+        total[monomial] = total.get(monomial, 0) + coefficient
+    # The constant last, the rest in the order in which the unknowns were met.
+    order = sorted(total.items(), key=lambda item: (item[0] == (), item[0]))
+    return tuple((m, c) for m, c in order if c)
+
+
+def _plus(a: Polynomial, b: Polynomial, sign: int = 1) -> Polynomial:
+    return _collected([*a, *((m, sign * c) for m, c in b)])
+
+
+def _times(a: Polynomial, b: Polynomial) -> Polynomial:
+    return _collected((tuple(sorted(m + n)), c * d) for m, c in a for n, d in b)
+
+
+def _arithmetic(name: str, known: list[Polynomial]) -> Polynomial | None:
+    if name == "Add":
+        return _plus(*known)
+    if name == "Sub":
+        return _plus(*known, sign=-1)
+    if name == "Neg":
+        return _plus((), known[0], -1)
+    if name == "Mul":
+        return _times(*known)
+    return None
+
+
+def _substituted(polynomial: Polynomial, atom: int, value: Polynomial) -> Polynomial:
+    made: Polynomial = ()
+    for monomial, coefficient in polynomial:
+        term = _number(coefficient)
+        for factor in monomial:
+            term = _times(term, value if factor == atom else (((factor,), 1),))
+        made = _plus(made, term)
+    return made
+
+
+def _lone_atom(sides: tuple[Polynomial, Polynomial]) -> int:
+    """The number of the unknown that the left side is, or -1."""
+    left = sides[0]
+    return left[0][0][0] if len(left) == 1 and len(left[0][0]) == 1 and left[0][1] == 1 else -1
+
+
+# -- variables -------------------------------------------------------------------------------------
+
+
+def _nothing(*_: Any) -> list[Any]:
+    return []
+
+
+def _plain(size: Any) -> Size:
+    if isinstance(size, Constant):
+        return int(size.data)
+    return int(size) if isinstance(size, np.integer) else size
+
+
+def _as_variable(size: Size) -> Variable:
+    return constant(size, dtype="int64") if isinstance(size, int) else size
+
+
+def _is_integer_scalar(variable: Variable) -> bool:
+    type_ = variable.type
+    return isinstance(type_, TensorType) and type_.ndim == 0 and type_.numpy_dtype.kind in "iu"
+
+
+def _performed(node: Apply | None) -> int | None:
+    """The value of a node of constants, if it has one."""
+    assert node is not None
+    storage: list[list[Any]] = [[None]]
+    try:
+        node.op.perform(node, [v.data for v in node.inputs], storage)  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 - the error belongs to the call, not to the analysis
+        return None
+    return int(storage[0][0])
+
+
+def _element_read(node: Apply) -> Variable | None:
+    """For ``vector[k]`` with both known: the scalar that stands there."""
+    if type(node.op).__name__ != "Subtensor" or node.outputs[0].type.ndim != 0:
+        return None
+    position = constant_position(node)
+    return None if position is None else vector_element(node.inputs[0], position)
+
+
+def constant_position(node: Apply) -> int | None:
+    """The position that a node reads from a vector, if it is known."""
+    return None
+
+
+def vector_element(vector: Variable, position: int) -> Variable | None:
+    """The scalar at a position of a vector that was put together from scalars, or None."""
+    node = vector.owner
+    if node is None or type(node.op).__name__ != "MakeVector":
+        return None
+    if not -len(node.inputs) <= position < len(node.inputs):
+        return None
+    return node.inputs[position]
+
+
+@on("Size")
+def size_in_terms_of_inputs(node: Apply, scope: Scope) -> Any:
+    """shape(f(x))[i] = the size that follows from shape(x)"""
+    return None
+
+
+SHAPES: list[Local] = [size_in_terms_of_inputs]
+FILLS: list[Local] = []
