@@ -165,8 +165,6 @@ class Second(Elementwise):
 
     inputs_as, cost = "given", 0
     samples = [sample(data(2, 3), data(1, 3)), sample(data(2, 1), data(2, 3)), sample(0.5, 2.0)]
-    #: Theano's name of it, which `pp` prints.
-    shown = "fill"
 
     def dtype(a, b):
         return b

@@ -209,7 +209,7 @@ class TriGamma(Elementwise):
     """
 
     dtype, accepts, cost = float_of, "biuf", 60
-    samples = [*_BOTH_SIDES, points(1e10, 1e-10)]
+    samples = [*_BOTH_SIDES, points(1e10, 1e-10, 0.0, -3.0, np.inf, np.nan)]
 
     def reference(x):
         return _scipy("polygamma")(1, x).astype(x.dtype)
@@ -240,17 +240,19 @@ class Polygamma(Elementwise):
     def reference(x, n):
         scipy_zeta = _scipy("zeta")
         made = (-1.0) ** (n + 1) * math.factorial(n) * scipy_zeta(n + 1, x.astype("float64"))
-        return np.where(np.isnan(x), np.nan, made)
+        return np.where(x > -np.inf, made, np.nan)
 
     # psi_n(x) = (-1)**(n + 1) n! zeta(n + 1, x), with Hurwitz' zeta(s, q) = sum of (q + i)**-s.
     # Its sum from q >= 16 + s on is Euler and Maclaurin's: Abramowitz and Stegun, 6.4.11. The
     # negative terms of a negative x = f - m, 0 < f < 1, are a difference of two such sums:
     # zeta(s, x) = zeta(s, f) + (-1)**s (zeta(s, 1 - f) - zeta(s, 1 - x)).
     def template(x, n):
+        if x == np.inf:
+            return 0.0
         s = n + 1.0
         fraction = x - np.floor(x)
         if x <= 0.0 and fraction == 0.0:
-            return np.inf if n % 2 == 1 else np.nan
+            return np.inf if n % 2 == 1 else -np.inf
         total = 0.0
         for part in range(1 if x > 0.0 else 3):
             if part == 0:
