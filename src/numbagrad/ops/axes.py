@@ -14,6 +14,7 @@ import numpy as np
 
 from ..graph.basic import Constant, Variable
 from ..graph.registry import OPS
+from .sizes import product, size_at
 
 __all__ = [
     "count",
@@ -22,7 +23,6 @@ __all__ = [
     "keep_dims",
     "normalize_axes",
     "normalize_axis",
-    "size_along",
     "to_last",
 ]
 
@@ -89,25 +89,9 @@ def keep_dims(reduced: Any, ndim: int, axes: Sequence[int]) -> Any:
     return OPS["dimshuffle"](reduced, pattern) if axes else reduced
 
 
-def size_along(x: Any, axis: int) -> Any:
-    """The size of a dimension: an int where it is known, else an int64 scalar."""
-    known = x.type.shape[axis]
-    return x.shape[axis] if known is None else known
-
-
 def count(x: Any, axes: Sequence[int]) -> Any:
     """How many elements of ``x`` lie along ``axes``: an int where it is known."""
-    number: Any = 1
-    rest: Any = None
-    for axis in axes:
-        size = size_along(x, axis)
-        if isinstance(size, int):
-            number *= size
-        else:
-            rest = size if rest is None else OPS["mul"](rest, size)
-    if rest is None:
-        return number
-    return rest if number == 1 else OPS["mul"](rest, number)
+    return product(size_at(x, axis) for axis in axes)
 
 
 def inverse_order(order: Sequence[int]) -> list[int]:
@@ -122,7 +106,7 @@ def to_last(x: Any, axes: Sequence[int]) -> Any:
     moved = x if order == list(range(x.ndim)) else OPS["dimshuffle"](x, order)
     if len(axes) == 1:
         return moved
-    sizes = [size_along(x, k) for k in kept] + [count(x, axes)]
+    sizes = [size_at(x, k) for k in kept] + [count(x, axes)]
     return OPS["reshape"](moved, sizes, ndim=len(sizes))
 
 
@@ -131,5 +115,5 @@ def from_last(made: Any, x: Any, axes: Sequence[int]) -> Any:
     kept = [k for k in range(x.ndim) if k not in axes]
     order = kept + list(axes)
     if len(axes) != 1:
-        made = OPS["reshape"](made, [size_along(x, k) for k in order], ndim=x.ndim)
+        made = OPS["reshape"](made, [size_at(x, k) for k in order], ndim=x.ndim)
     return made if order == list(range(x.ndim)) else OPS["dimshuffle"](made, inverse_order(order))

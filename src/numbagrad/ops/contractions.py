@@ -16,8 +16,9 @@ from ..errors import ShapeError
 from ..graph.basic import Constant
 from ..graph.registry import OPS, register
 from ..graph.tensor import as_tensor
-from .axes import count, normalize_axis, size_along
+from .axes import count, normalize_axis
 from .products import MatVec, VecMat, VecVec, contract, dot
+from .sizes import size_at
 
 __all__ = ["batched_dot", "batched_tensordot", "einsum", "tensordot"]
 
@@ -35,7 +36,7 @@ def _check_sizes(name: str, a: Any, b: Any, pairs: Sequence[tuple[int, int]]) ->
                     f"(the shapes are {a.type.shape} and {b.type.shape})"
                 )
         elif len(pairs) > 1:  # a single pair is checked by the product itself
-            wanted[j] = size_along(a, i)
+            wanted[j] = size_at(a, i)
     return b if all(w is None for w in wanted) else OPS["specify_shape"](b, wanted)
 
 
@@ -72,8 +73,8 @@ def _contracted(
         made = dot(x, y)
     else:
         made = contract(MatVec if free_a else VecMat if free_b else VecVec, x, y)
-    sizes = [size_along(a, i) for i, _ in batch]
-    sizes += [size_along(a, k) for k in free_a] + [size_along(b, k) for k in free_b]
+    sizes = [size_at(a, i) for i, _ in batch]
+    sizes += [size_at(a, k) for k in free_a] + [size_at(b, k) for k in free_b]
     return made if len(sizes) == made.ndim else OPS["reshape"](made, sizes, ndim=len(sizes))
 
 

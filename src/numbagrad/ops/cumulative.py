@@ -21,10 +21,11 @@ import numpy as np
 from ..graph.registry import OPS, register
 from ..graph.tensor import as_tensor
 from ..testing.samples import data, sample
-from .axes import from_last, normalize_axis, size_along, to_last
+from .axes import from_last, normalize_axis, to_last
 from .dtypes import float_of, is_complex
 from .kinds import LINEAR, Block
 from .reductions import summed
+from .sizes import size_at
 
 __all__ = [
     "CumSum",
@@ -248,7 +249,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     lead = (slice(None),) * axis
     minus = OPS["neq"] if x.type.dtype == "bool" else OPS["sub"]
     for _ in range(n):
-        if size_along(x, axis) == 0:
+        if size_at(x, axis) == 0:
             break  # nothing stays nothing
         x = minus(x[(*lead, slice(1, None))], x[(*lead, slice(None, -1))])
     return x
