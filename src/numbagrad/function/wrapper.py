@@ -89,7 +89,7 @@ def print_wrapper(
     for k, (name, type_) in enumerate(zip(names, types, strict=True)):
         scope[f"dtype{k}"] = np.dtype(type_.dtype)
         scope[f"convert{k}"] = converters[k]
-        lines += [f"    if {_odd(name, k, type_, scope)}:", f"        {name} = convert{k}({name})"]
+        lines += _conversion(name, k, type_, scope)
     extra = []
     for k, source in enumerate(hidden):
         scope[f"h{k}"] = source
@@ -110,26 +110,23 @@ def print_wrapper(
     return scope["call"]
 
 
-def _odd(name: str, k: int, type_: TensorType, scope: dict[str, Any]) -> str:
-    """The test for everything but the common case."""
+def _conversion(name: str, k: int, type_: TensorType, scope: dict[str, Any]) -> list[str]:
+    """The lines that leave the common case alone and convert everything else."""
+    odd = f"type({name}) is not ndarray or {name}.dtype is not dtype{k} or {name}.ndim != "
     if type_.ndim == 0:
-        python = _PYTHON.get(type_.dtype)
-        if python is None:
-            return "True"
-        scope[f"python{k}"] = python
-        return f"type({name}) is not python{k}"
-    tests = [
-        f"type({name}) is not ndarray",
-        f"{name}.dtype is not dtype{k}",
-        f"{name}.ndim != {type_.ndim}",
-        f"not {name}.flags.carray",
-    ]
+        number = f"{name}.item()" if type_.dtype in _PYTHON else f"{name}[()]"
+        scope[f"python{k}"] = _PYTHON.get(type_.dtype)
+        return [
+            f"    if type({name}) is not python{k}:",
+            f"        {name} = convert{k}({name}) if {odd}0 else {number}",
+        ]
+    tests = [f"{odd}{type_.ndim}", f"not {name}.flags.carray"]
     tests += [
         f"{name}.shape[{axis}] != {size}"
         for axis, size in enumerate(type_.shape)
         if size is not None
     ]
-    return " or ".join(tests)
+    return [f"    if {' or '.join(tests)}:", f"        {name} = convert{k}({name})"]
 
 
 def _results(results: Sequence[tuple[str, int]], scope: dict[str, Any], unwrap: str) -> str:

@@ -1,0 +1,87 @@
+"""numbagrad: Theano's symbolic gradients, compiled with Numba into one readable function.
+
+>>> import numbagrad as ng
+>>> from numbagrad import tensor as T
+>>> x = T.dscalar("x")
+>>> f = ng.function([x], ng.grad(x**2, x))
+>>> f(4)
+array(8.)
+"""
+
+from . import gradient, printing, tensor
+from .config import config, using
+from .function import Function, In, Mode, Out, SharedVariable, function, get_mode, shared
+from .gradient import (
+    DisconnectedInputError,
+    DisconnectedType,
+    GradientError,
+    GradUndefinedError,
+    Lop,
+    NullType,
+    NullTypeGradError,
+    Rop,
+    consider_constant,
+    disconnected_grad,
+    grad,
+    hessian_vector_product,
+    pullback,
+    pushforward,
+    subgraph_grad,
+    verify_grad,
+)
+from .graph.basic import Apply, Constant, Variable
+from .graph.fgraph import FunctionGraph
+from .graph.op import Op
+from .graph.tensor import as_tensor, as_tensor_variable, constant
+from .graph.traverse import clone_replace, graph_replace
+from .graph.type import Type
+from .printing import debugprint, dprint, pp
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Apply",
+    "Constant",
+    "DisconnectedInputError",
+    "DisconnectedType",
+    "Function",
+    "FunctionGraph",
+    "GradUndefinedError",
+    "GradientError",
+    "In",
+    "Lop",
+    "Mode",
+    "NullType",
+    "NullTypeGradError",
+    "Op",
+    "Out",
+    "Rop",
+    "SharedVariable",
+    "Type",
+    "Variable",
+    "__version__",
+    "as_tensor",
+    "as_tensor_variable",
+    "clone_replace",
+    "config",
+    "consider_constant",
+    "constant",
+    "debugprint",
+    "disconnected_grad",
+    "dprint",
+    "function",
+    "get_mode",
+    "grad",
+    "gradient",
+    "graph_replace",
+    "hessian_vector_product",
+    "pp",
+    "printing",
+    "pullback",
+    "pushforward",
+    "shared",
+    "subgraph_grad",
+    "tensor",
+    "using",
+    "verify_grad",
+]
