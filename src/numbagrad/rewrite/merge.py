@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..graph.tensor import TensorType
 from ..graph.where import on_behalf_of
 from .fold import constant_value
 from .pattern import glance
+from .shapes import ShapeEnv
 
 __all__ = ["Rewriter", "fitting"]
 
@@ -82,6 +84,11 @@ class Rewriter:
     def uses(self, variable: Variable) -> int:
         """How many places of the given graph need ``variable``."""
         return self._uses[variable]
+
+    @cached_property
+    def env(self) -> ShapeEnv:
+        """Sizes of variables of the new graph."""
+        return ShapeEnv()
 
     # -- the walk --------------------------------------------------------------------------
 

@@ -14,8 +14,10 @@ from .algebra import ALGEBRA, CASTS
 from .fold import FOLD
 from .merge import Rewriter
 from .pattern import Local, Scope, on
-from .shapes import FILLS, SHAPES
+from .shapes import SHAPES
+from .spread import SPREAD
 from .stabilize import STABILIZE
+from .structure import STRUCTURE
 
 __all__ = ["LEVELS", "PASSES", "rewrite", "stabilized"]
 
@@ -62,10 +64,14 @@ CONTROLS: list[Local] = [gone_when_compiled]
 
 PASSES: list[Pass] = [
     Pass("controls", CONTROLS, "none", only=True, merge=False),
-    Pass("tidy", [*CONTROLS, *SHAPES, *FILLS, *FOLD], "fast_compile", only=True),
+    Pass("tidy", [*CONTROLS, *SHAPES, *SPREAD, *FOLD], "fast_compile", only=True),
     # First what only makes values finite: algebra would hide some of its patterns.
     Pass("stabilize", [*CONTROLS, *STABILIZE], "default"),
-    Pass("simplify", [*SHAPES, *FILLS, *FOLD, *STABILIZE, *CASTS, *ALGEBRA], "default"),
+    Pass(
+        "simplify",
+        [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA],
+        "default",
+    ),
 ]
 
 

@@ -61,6 +61,10 @@ class Scope(Protocol):
     def uses(self, variable: Variable) -> int:
         """How many nodes of the graph that is rewritten need ``variable``."""
 
+    @property
+    def env(self) -> Any:
+        """The sizes of variables, a `ShapeEnv`."""
+
 
 # -- patterns --------------------------------------------------------------------------------------
 

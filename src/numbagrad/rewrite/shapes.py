@@ -17,9 +17,9 @@ from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, constant
 from ..ops.kinds import UNKNOWN
-from .pattern import Local, Scope, on
+from .pattern import Local, on
 
-__all__ = ["FILLS", "SHAPES", "ShapeEnv", "vector_element"]
+__all__ = ["SHAPES", "ShapeEnv", "vector_element"]
 
 #: A product of unknowns, each by its number, in ascending order.
 Monomial = tuple[int, ...]
@@ -395,10 +395,10 @@ def vector_element(vector: Variable, position: int) -> Variable | None:
 
 
 @on("Size")
-def size_in_terms_of_inputs(node: Apply, scope: Scope) -> Any:
+def size_in_terms_of_inputs(node: Apply, scope: Any) -> Any:
     """shape(f(x))[i] = the size that follows from shape(x)"""
-    return None
+    size = scope.env.shape(node.inputs[0])[node.op.axis]  # type: ignore[attr-defined]
+    return _as_variable(size)
 
 
 SHAPES: list[Local] = [size_in_terms_of_inputs]
-FILLS: list[Local] = []

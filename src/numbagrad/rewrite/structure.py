@@ -1,0 +1,167 @@
+"""Views and reductions of each other: two steps that are one, and steps that do nothing.
+
+Values spread over arrays are in ``spread``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..config import config
+from ..graph.basic import Apply, Variable
+from ..graph.registry import OPS
+from .pattern import Local, Scope, on
+
+__all__ = ["STRUCTURE"]
+
+#: Reductions of one array over ``axes`` for which one element stands for itself.
+_FOLDING = ("Sum", "Prod", "Max", "Min", "All", "Any_", "Peak")
+
+
+def _made_by(variable: Variable, name: str, scope: Scope) -> Apply | None:
+    """The node that makes ``variable`` if its Op is of the class ``name``."""
+    node = scope.owner(variable)
+    return node if node is not None and type(node.op).__name__ == name else None
+
+
+# -- dimensions ------------------------------------------------------------------------------------
+
+
+@on("DimShuffle")
+def shuffle_to_itself(node: Apply, scope: Scope) -> Any:
+    """dimshuffle(x, 0, 1, ...) = x"""
+    (x,) = node.inputs
+    order = node.op.new_order  # type: ignore[attr-defined]
+    return x if order == tuple(range(x.type.ndim)) else None
+
+
+@on("DimShuffle")
+def shuffle_twice(node: Apply, scope: Scope) -> Any:
+    """dimshuffle(dimshuffle(x, a), b) = dimshuffle(x, a[b])"""
+    inner = _made_by(node.inputs[0], "DimShuffle", scope)
+    if inner is None:
+        return None
+    first, then = inner.op.new_order, node.op.new_order  # type: ignore[attr-defined]
+    order = ["x" if k == "x" else first[k] for k in then]
+    return OPS["dimshuffle"](inner.inputs[0], order)
+
+
+@on("Reshape")
+def reshape_to_own_shape(node: Apply, scope: Scope) -> Any:
+    """reshape(x, shape(x)) = x"""
+    x, *sizes = node.inputs
+    if x.type.ndim != len(sizes):
+        return None
+    return x if all(map(scope.env.same, scope.env.shape(x), sizes)) else None
+
+
+@on("Reshape")
+def reshape_twice(node: Apply, scope: Scope) -> Any:
+    """reshape(reshape(x, s), t) = reshape(x, t)"""
+    inner = _made_by(node.inputs[0], "Reshape", scope)
+    return None if inner is None else node.op(inner.inputs[0], *node.inputs[1:])
+
+
+@on("SpecifyShape")
+def shape_known_already(node: Apply, scope: Scope) -> Any:
+    """specify_shape(x, shape(x)) = x"""
+    x, *sizes = node.inputs
+    known = scope.env.shape(x)
+    dims = node.op.dims  # type: ignore[attr-defined]
+    return x if all(scope.env.same(known[d], s) for d, s in zip(dims, sizes, strict=True)) else None
+
+
+# -- reductions ------------------------------------------------------------------------------------
+
+
+@on(*_FOLDING)
+def over_single_elements(node: Apply, scope: Scope) -> Any:
+    """sum(x, axis) = squeeze(x, axis) where x has size 1"""
+    (x,) = node.inputs
+    axes = node.op.axes  # type: ignore[attr-defined]
+    single = [k for k in axes if x.type.shape[k] == 1]
+    if not single:
+        return None
+    kept = [k for k in range(x.type.ndim) if k not in single]
+    made = OPS["dimshuffle"](x, kept)
+    rest = tuple(kept.index(k) for k in axes if k not in single)
+    if rest:
+        return type(node.op)(axes=rest)(made)
+    return OPS["cast"](made, node.outputs[0].type.dtype)
+
+
+@on(*_FOLDING)
+def twice_the_same(node: Apply, scope: Scope) -> Any:
+    """sum(sum(x, a), b) = sum(x, a + b)"""
+    inner = scope.owner(node.inputs[0])
+    if inner is None or type(inner.op) is not type(node.op):
+        return None
+    (x,) = inner.inputs
+    if node.inputs[0].type.dtype != node.outputs[0].type.dtype or not _may_reorder(node):
+        return None
+    first, then = inner.op.axes, node.op.axes  # type: ignore[attr-defined]
+    left = [k for k in range(x.type.ndim) if k not in first]
+    return type(node.op)(axes=tuple(sorted({*first, *(left[k] for k in then)})))(x)
+
+
+def _may_reorder(node: Apply) -> bool:
+    """Whether rounding may change: sums of floats are taken in another order."""
+    exact = type(node.op).__name__ not in {"Sum", "Prod"}
+    return exact or config.fastmath or _is_integer(node.outputs[0])
+
+
+@on("Sum")
+def sum_of_negative(node: Apply, scope: Scope) -> Any:
+    """sum(-x) = -sum(x)"""
+    inner = _made_by(node.inputs[0], "Neg", scope)
+    if inner is None or (inner.inputs[0].type.dtype != node.outputs[0].type.dtype):
+        return None
+    return OPS["neg"](node.op(inner.inputs[0]))
+
+
+@on("Sum")
+def sum_of_multiple(node: Apply, scope: Scope) -> Any:
+    """sum(c * x) = c * sum(x), for floats where abs(c) >= 1, so that nothing new overflows"""
+    inner = _made_by(node.inputs[0], "Mul", scope)
+    if inner is None or node.inputs[0].type.dtype != node.outputs[0].type.dtype:
+        return None
+    for factor, x in (inner.inputs, inner.inputs[::-1]):
+        value = scope.value(factor)
+        if value is None or x.type.dtype != node.outputs[0].type.dtype:
+            continue
+        if x.type.broadcastable != node.inputs[0].type.broadcastable:
+            continue
+        exact = _is_integer(node.outputs[0])
+        if exact or (config.fastmath and np.isfinite(value) and abs(value) >= 1):
+            dtype = node.outputs[0].type.dtype
+            number = OPS["cast"](np.asarray(value), dtype)
+            return OPS["mul"](number, node.op(x))
+    return None
+
+
+def _is_integer(variable: Variable) -> bool:
+    return variable.type.numpy_dtype.kind in "biu"  # type: ignore[attr-defined]
+
+
+# -- vectors of scalars ----------------------------------------------------------------------------
+
+
+@on("Subtensor")
+def element_of_scalars(node: Apply, scope: Scope) -> Any:
+    """make_vector(a, b, ...)[1] = b"""
+    return None
+
+
+STRUCTURE: list[Local] = [
+    shuffle_to_itself,
+    shuffle_twice,
+    reshape_to_own_shape,
+    reshape_twice,
+    shape_known_already,
+    over_single_elements,
+    twice_the_same,
+    sum_of_negative,
+    sum_of_multiple,
+]
