@@ -8,13 +8,43 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..graph.registry import OPS, register
 from ..graph.tensor import as_tensor
-from .axes import normalize_axes
+from ..testing.samples import data, sample
+from .axes import keep_dims, normalize_axes
 from .dtypes import float_of, is_complex
-from .reductions import max_, sum_
+from .reductions import Max, sum_
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
+__all__ = ["Peak", "log_softmax", "logsumexp", "softmax"]
+
+
+class Peak(Max):
+    """Largest element over ``axes``, and ``-inf`` of none, so that empty sums of exponentials work.
+
+    >>> Peak(axes=(0,))(np.zeros(0)).eval()
+    array(-inf)
+    """
+
+    nonempty = None
+    samples = [
+        sample(data(3, 4), axes=(0,)),
+        sample(data(3, 4), axes=(0, 1)),
+        sample(np.zeros((0, 3)), axes=(0,), smooth=False),
+        sample(np.array([np.nan, 1.0]), axes=(0,), smooth=False),
+    ]
+
+    def identity(dtype):
+        return -np.inf
+
+    def reference(x, axes):
+        return np.max(x, axis=axes, initial=-np.inf)
+
+
+def _peak(x: Any, axes: tuple[int, ...]) -> Any:
+    """The largest elements, dimensions kept, as something without a derivative."""
+    return OPS["disconnected_grad"](keep_dims(Peak(axes=axes)(x), x.ndim, axes) if axes else x)
 
 
 def _as_float(x: Any, name: str) -> Any:
@@ -27,7 +57,7 @@ def _as_float(x: Any, name: str) -> Any:
 
 def _largest(x: Any, axes: tuple[int, ...]) -> Any:
     """The largest elements as something without a derivative; 0 where they are not finite."""
-    top = OPS["disconnected_grad"](max_(x, axes, keepdims=True))
+    top = _peak(x, axes)
     return OPS["switch"](OPS["isfinite"](top), top, 0.0)
 
 
@@ -54,7 +84,7 @@ def softmax(c: Any, axis: Any = None) -> Any:
     """
     c = _as_float(c, "softmax")
     axes = normalize_axes(axis, c.ndim, "softmax")
-    top = OPS["disconnected_grad"](max_(c, axes, keepdims=True))
+    top = _peak(c, axes)
     e = OPS["exp"](OPS["sub"](c, top))
     return OPS["true_div"](e, sum_(e, axes, keepdims=True))
 
