@@ -78,13 +78,12 @@ def graphs(draw, max_nodes=12):
     variables = [*inputs, VECTOR.constant([1.0, 2.0])]
     for _ in range(draw(st.integers(0, max_nodes))):
         pick = st.sampled_from(range(len(variables)))
-        made = draw(
-            st.one_of(
-                st.builds(lambda a, b: [add(variables[a], variables[b])], pick, pick),
-                st.builds(lambda a, k: [Inc(k)(variables[a])], pick, st.integers(1, 3)),
-                st.builds(lambda a: both(variables[a]), pick),
-            )
-        )
-        variables += made
+        a, b, kind = draw(pick), draw(pick), draw(st.integers(0, 2))
+        if kind == 0:
+            variables.append(add(variables[a], variables[b]))
+        elif kind == 1:
+            variables.append(Inc(draw(st.integers(1, 3)))(variables[a]))
+        else:
+            variables += both(variables[a])
     chosen = draw(st.lists(st.sampled_from(range(len(variables))), min_size=1, max_size=4))
     return inputs, [variables[k] for k in chosen]

@@ -70,7 +70,7 @@ def test_missing_input_is_named_with_the_line_that_needs_it():
     with pytest.raises(MissingInputError, match=rf"'forgotten'.*input 1 of Add.*{line}") as info:
         FunctionGraph([x], [inc(y)])
     assert __file__ in str(info.value)
-    with pytest.raises(MissingInputError, match="'forgotten'.*output"):
+    with pytest.raises(MissingInputError, match=r"'forgotten'.*output"):
         FunctionGraph([x], [forgotten])
     with pytest.raises(MissingInputError, match="A variable of type TensorType"):
         FunctionGraph([x], [inc(VECTOR())])

@@ -213,6 +213,10 @@ class Apply:
             new.name = old.name
         return node
 
+    def get_parents(self) -> list[Variable]:
+        """The inputs."""
+        return list(self.inputs)
+
     def clone(self) -> Apply:
         """Another node of the same Op and inputs, with new outputs."""
         return self.clone_with_new_inputs(self.inputs)

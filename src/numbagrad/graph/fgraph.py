@@ -199,9 +199,7 @@ class FunctionGraph:
             self._point(node, position, new)
         self._drop_unused(old)
 
-    def replace_all(
-        self, pairs: Iterable[tuple[Variable, Any]], reason: str | None = None
-    ) -> None:
+    def replace_all(self, pairs: Iterable[tuple[Variable, Any]], reason: str | None = None) -> None:
         """`replace` for each pair in turn."""
         for old, new in list(pairs):
             self.replace(old, new, reason=reason)

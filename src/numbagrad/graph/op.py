@@ -110,9 +110,7 @@ class Op:
         """The newer name of `L_op`."""
         return self.L_op(inputs, outputs, cotangents)
 
-    def R_op(
-        self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]
-    ) -> Any:
+    def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Variable | None]) -> Any:
         """Forward rule: one tangent for each output, from one (or None) for each input."""
         raise NotImplementedError(f"{self} has no forward rule (R_op or pushforward)")
 
@@ -143,7 +141,5 @@ class Op:
         props = self._props()
         if not props:
             return type(self).__name__
-        shown = ", ".join(
-            f"{n}={p!r}" for n, p in zip(self.__props__ or (), props, strict=True)
-        )
+        shown = ", ".join(f"{n}={p!r}" for n, p in zip(self.__props__ or (), props, strict=True))
         return f"{type(self).__name__}{{{shown}}}"

@@ -1,7 +1,7 @@
 """Graphs for people: `pp` writes one line of mathematics, `debugprint` a tree.
 
 Neither recurses, and both stay of a size one can read. How an Op is written is asked of the Op, by
-attributes: ``infix`` (between the arguments), ``pp_name`` (instead of the class's name), or
+attributes: ``infix`` (between the arguments), ``shown`` (instead of the class's name), or
 ``pretty(node)``, a list of strings and variables in the order in which they are written. No Op is
 known here.
 """
@@ -22,9 +22,8 @@ from .registry import OPS, register
 
 __all__ = ["debugprint", "dprint", "pp"]
 
-#: Operators with one argument, and names that Theano's users know, by class.
+#: Operators with one argument, by the name of their class.
 _PREFIX = {"Neg": "-", "Invert": "~"}
-_NAMES = {"Second": "fill"}
 
 #: `debugprint` goes no deeper unless it is told to: each level indents the next.
 _DEEPEST = 500
@@ -67,7 +66,8 @@ def pp(variable: Variable, limit: int = 100_000) -> str:
     waiting: deque[Variable] = deque([variable])
     asked, used = 1, 0
     while waiting:
-        pieces = _pieces(waiting.popleft()) if used < limit else ["..."]
+        current = waiting.popleft()
+        pieces = _pieces(current) if used < limit or current.owner is None else ["..."]
         row: list[str | int] = []
         for piece in pieces:
             if isinstance(piece, Variable):
@@ -119,9 +119,8 @@ def _separated(items: Any, separator: str) -> Pieces:
 
 
 def _name(op: Any) -> str:
-    known = getattr(op, "pp_name", None) or _NAMES.get(type(op).__name__)
-    if known:
-        return str(known)
+    if hasattr(op, "shown"):
+        return str(op.shown)
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(op).__name__)
     return words.strip("_").lower()
 

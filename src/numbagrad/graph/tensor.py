@@ -256,9 +256,7 @@ class TensorConstant(Constant, TensorVariable):
 TensorType.constant_class = TensorConstant
 
 
-def as_tensor(
-    x: Any, name: str | None = None, ndim: int | None = None, dtype: Any = None
-) -> Any:
+def as_tensor(x: Any, name: str | None = None, ndim: int | None = None, dtype: Any = None) -> Any:
     """``x`` as a tensor variable.
 
     Parameters
@@ -355,5 +353,3 @@ def constant(
 def is_scalar_number(x: Any) -> bool:
     """Whether ``x`` is a Python number, which takes the dtype of what it meets."""
     return type(x) in (bool, int, float, complex)
-
-

@@ -75,9 +75,7 @@ def explicit_graph_inputs(outputs: Iterable[Variable]) -> Iterator[Variable]:
             yield variable
 
 
-def vars_between(
-    inputs: Collection[Variable], outputs: Iterable[Variable]
-) -> Iterator[Variable]:
+def vars_between(inputs: Collection[Variable], outputs: Iterable[Variable]) -> Iterator[Variable]:
     """Every variable from ``inputs`` to ``outputs``."""
     yield from ancestors(outputs, inputs)
 
@@ -117,9 +115,7 @@ def clone(
 ) -> tuple[list[Variable], list[Variable]]:
     """A copy of the graph from ``inputs`` to ``outputs``."""
     memo = {v: (v.clone() if copy_inputs else v) for v in inputs}
-    made = rebuild_graph(
-        outputs, memo, lambda node, new: node.clone_with_new_inputs(new).outputs
-    )
+    made = rebuild_graph(outputs, memo, lambda node, new: node.clone_with_new_inputs(new).outputs)
     return [memo[v] for v in inputs], made
 
 
@@ -185,8 +181,7 @@ def equal_computations(
     """
     numbers: dict[Any, int] = {}
     number_of: dict[Variable, int] = {}
-    twin = dict(zip(in_ys, in_xs, strict=True))
-    if any(a.type != b.type for a, b in twin.items()):
+    if any(a.type != b.type for a, b in zip(in_xs, in_ys, strict=True)):
         return False
 
     def intern(key: Any) -> int:
@@ -195,20 +190,18 @@ def equal_computations(
     def leaf(variable: Variable) -> int:
         if isinstance(variable, Constant):
             return intern(("constant", variable.signature()))
-        return intern(("input", id(twin.get(variable, variable))))
+        return intern(("input", id(variable)))
 
     def number(variable: Variable) -> int:
         return number_of[variable] if variable in number_of else leaf(variable)
 
     def visit(roots: Sequence[Variable], given: Sequence[Variable]) -> list[int]:
         number_of.clear()
+        number_of.update((v, intern(("given", k))) for k, v in enumerate(given))
         for node in toposort(roots, given):
             inputs = tuple(number(v) for v in node.inputs)
             for position, output in enumerate(node.outputs):
-                if output not in given:
-                    number_of[output] = intern((node.op, inputs, position))
+                number_of.setdefault(output, intern((node.op, inputs, position)))
         return [number(v) for v in roots]
 
     return len(xs) == len(ys) and visit(xs, in_xs) == visit(ys, in_ys)
-
-
