@@ -20,6 +20,7 @@ from ..graph.type import disconnected_type
 from ..graph.where import on_behalf_of
 from ..ops.dtypes import is_discrete
 from ..ops.kinds import Declared
+from ..rewrite import stabilized
 from .controls import as_list_or_tuple
 from .paths import (
     active_variables,
@@ -81,9 +82,7 @@ def by_double_reverse(node: Apply, given: Sequence[Variable | None]) -> list[Any
             seeds.append((g, t))
     around = [*node.inputs, *node.outputs, *(t for t in given if t is not None)]
     sweep = Sweep(seeds, list(dummies.values()), blockers=around)
-    found = [
-        sweep.total.get(dummies[out]) if out in dummies else None for out in node.outputs
-    ]
+    found = [sweep.total.get(dummies[out]) if out in dummies else None for out in node.outputs]
     # What is left of a dummy is only its shape: the rule is linear in it.
     memo: dict[Variable, Variable] = {v: v for v in around}
     memo |= {dummy: zeros_for(out) for out, dummy in dummies.items()}
@@ -178,7 +177,10 @@ def _step(
             reached.append(o)
     if not reached:
         return made
-    still = [None if is_null(t) else t for t in given]
+    still = [
+        t if t is not None and not is_null(t) and any(pattern[k][o] for o in reached) else None
+        for k, t in enumerate(given)
+    ]
     with on_behalf_of(node.where):
         if has_rule(node.op):
             answers = by_rule(node, still)
@@ -279,13 +281,14 @@ def Rop(
     outputs = as_variables("f", f)
     targets = as_variables("wrt", wrt)
     tangents = directions("eval_points", targets, eval_points)
+    safe = stabilized(outputs, targets)
     if use_op_rop_implementation == "double_reverse":
-        found = _by_two_sweeps(outputs, tangents)
+        found = _by_two_sweeps(safe, tangents)
     else:
-        found = carry(outputs, tangents, use_op_rop_implementation in (True, "forward"))
+        found = carry(safe, tangents, use_op_rop_implementation in (True, "forward"))
     results = []
-    for v in outputs:
-        t = found.get(v)
+    for v, walked in zip(outputs, safe, strict=True):
+        t = found.get(walked)
         if t is None:
             if disconnected_outputs != "ignore":
                 words = f"{v!r} does not depend differentiably on any of wrt: "

@@ -17,6 +17,7 @@ from ..graph.tensor import TensorType, as_tensor
 from ..graph.type import disconnected_type
 from ..graph.where import on_behalf_of
 from ..ops.dtypes import is_complex, is_discrete
+from ..rewrite import stabilized
 from .controls import as_list_or_tuple
 from .paths import is_disconnected, is_null, why_disconnected
 from .sweep import Seeds, Sweep, with_dtype_of, zeros_for
@@ -112,7 +113,10 @@ def _gradients(
     null_gradients: str = "raise",
     source: str = "The expression",
 ) -> list[Any]:
-    """One gradient for each of ``wrt``, with disconnected and undefined ones treated as asked."""
+    """One gradient for each of ``wrt``, with disconnected and undefined ones treated as asked.
+
+    The caller has stabilised the expressions.
+    """
     sweep = Sweep(seeds, wrt, stop)
     results: list[Any] = []
     for x in wrt:
@@ -184,11 +188,27 @@ def _known(known_grads: Mapping[Variable, Any] | None) -> list[tuple[Variable, V
             dtype = getattr(g.type, "dtype", None)
             if dtype is not None and is_discrete(dtype):
                 raise TypeError(
-                    f"The known gradient of {variable!r} must be floating; "
-                    f"{g!r} has dtype {dtype}"
+                    f"The known gradient of {variable!r} must be floating; {g!r} has dtype {dtype}"
                 )
         pairs.append((variable, as_direction("The known gradient", variable, g)))
     return pairs
+
+
+def _seeds(
+    cost: Variable | None, known: list[tuple[Variable, Variable]], keep: set[Variable]
+) -> Seeds:
+    """What the walk starts from: the stabilised cost with 1, and known gradients.
+
+    What the user named (``keep`` and the keys of ``known``) is left as it is, since gradients are
+    wanted or given exactly there.
+    """
+    keys = [v for v, _ in known]
+    if cost is None and not known:
+        raise ValueError("Without a cost, known_grads has to say where gradients start")
+    if cost is None or any(v is cost for v in keys):
+        return known
+    safe, *_ = stabilized([cost, *keys], {*keep, *keys})
+    return [(safe, _initial(safe)), *known]
 
 
 def _named(cost: Variable | None, wrt: list[Variable], gradients: list[Any]) -> list[Any]:
@@ -267,16 +287,10 @@ def grad(
     targets = as_variables("wrt", wrt)
     constants = as_variables("consider_constant", list(consider_constant or ()))
     known = _known(known_grads)
-    if cost is None:
-        if not known:
-            raise ValueError("Without a cost, known_grads has to say where gradients start")
-        seeds = known
-    else:
+    if cost is not None:
         _check_cost(cost)
-        given = any(v is cost for v, _ in known)
-        seeds = known if given else [(cost, _initial(cost)), *known]
     results = _gradients(
-        seeds,
+        _seeds(cost, known, {*targets, *constants}),
         targets,
         constants,
         disconnected_inputs,
@@ -341,6 +355,8 @@ def Lop(
         (v, as_direction(f"eval_points[{k}]", v, g))
         for k, (v, g) in enumerate(zip(outputs, given, strict=True))
     ]
+    safe = stabilized(outputs, {*targets, *constants})
+    seeds = list(zip(safe, (g for _, g in seeds), strict=True))
     results = _gradients(seeds, targets, constants, disconnected_inputs, return_disconnected)
     return as_list_or_tuple(isinstance(wrt, list), isinstance(wrt, tuple), results)
 
