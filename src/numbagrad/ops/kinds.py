@@ -628,7 +628,7 @@ class Block(Declared, abstract=True):
 
         def side(text: str) -> list[tuple[str, ...]]:
             return [
-                tuple(n for n in part.split(",") if n) for part in text.strip("()").split("),(")
+                tuple(n for n in part.split(",") if n) for part in text[1:-1].split("),(")
             ]
 
         return side(left), side(right)
