@@ -188,6 +188,7 @@ class _Extreme(_OverAxes, abstract=True):
         if is_continuous(x.type.dtype):
             tied = OPS["or"](tied, OPS["isnan"](x))
         number = Sum(axes=self.axes)(OPS["cast"](tied, "int64"))
+        number = OPS["maximum"](number, 1)  # where nothing is allowed, nothing is divided by 0
         return tied, OPS["cast"](number, y.type.dtype)
 
     def pullback(self, gy, y, x):

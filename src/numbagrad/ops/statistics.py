@@ -273,7 +273,7 @@ class BinCount(Scatter):
 
     samples = [
         sample(np.zeros(4), data(6), np.array([0, 3, 3, 1, 0, 0])),
-        sample(data(2), data(1), np.array([0, 1, 1])),
+        sample(data(2), data(3), np.array([0, 1, 1])),
         sample(data(3), np.zeros(0), np.zeros(0, np.int64)),
     ]
 
