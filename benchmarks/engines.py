@@ -95,7 +95,7 @@ class NumbaGrad(Engine):
         return self.function
 
     def report(self) -> dict[str, float]:
-        return {stage: float(seconds) for stage, seconds in self.function.compile_report().items()}
+        return dict(self.function.compile_report().seconds)
 
 
 class JAX(Engine):

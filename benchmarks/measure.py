@@ -2,7 +2,8 @@
 
 Rounds run A B C A B C ..., so that a slow moment of the machine meets every library. Before each
 sample the loop waits until the thread pools of the previous library have gone to sleep (OpenBLAS's
-workers stay busy for some 20 ms) and calls once untimed, so that each finds its own data in cache.
+workers stay busy for some 20 ms) and takes one sample untimed, so that each library is measured
+with its own code and data in cache, as in the loop of an optimiser.
 """
 
 import gc
@@ -17,7 +18,7 @@ from benchmarks.engines import Call, Engine, UnavailableError, same_results
 from benchmarks.workload import Workload
 
 QUIET = 0.03  # seconds for another library's threads to go to sleep
-SAMPLE = 0.002  # seconds that a sample of fast calls should take
+SAMPLE = 0.005  # seconds that a sample of fast calls should take at least
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,18 @@ def open_engines(
 
 def sample(call: Call, arguments: Sequence[Any], repeat: int) -> float:
     """Seconds of one call, as the mean of `repeat` calls in a row."""
-    call(*arguments)
     start = time.perf_counter()
     for _ in range(repeat):
         call(*arguments)
     return (time.perf_counter() - start) / repeat
+
+
+def calls_per_sample(call: Call, arguments: Sequence[Any]) -> int:
+    """How many calls in a row take at least `SAMPLE` seconds; a power of two."""
+    repeat = 1
+    while repeat * sample(call, arguments, repeat) < SAMPLE:
+        repeat *= 2
+    return repeat
 
 
 def compile_all(
@@ -116,10 +124,7 @@ def measure(
 ) -> dict[str, Timing]:
     """Compile and run `workload` in every engine; only engines that agree are timed."""
     timings, ready = compile_all(engines, workload, sizes)
-    repeats = {}
-    for name, (call, arguments) in ready.items():
-        first = sample(call, arguments, 3)
-        repeats[name] = max(1, int(SAMPLE / first))
+    repeats = {name: calls_per_sample(*one) for name, one in ready.items()}
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -130,6 +135,7 @@ def measure(
                 break
             for name, (call, arguments) in ready.items():
                 time.sleep(QUIET)
+                sample(call, arguments, repeats[name])
                 timings[name].calls.append(sample(call, arguments, repeats[name]))
     finally:
         if collecting:
