@@ -35,6 +35,9 @@ DTYPES = (
     *("complex64", "complex128"),
 )
 
+#: A dtype puts its name together anew each time it is asked.
+_NAMES = {np.dtype(name): name for name in DTYPES}
+
 
 class TensorType(Type):
     """Arrays of one dtype and number of dimensions; each size is known or not.
@@ -75,7 +78,7 @@ class TensorType(Type):
             self.numpy_dtype = np.dtype(dtype)
         except TypeError:
             raise TypeError(f"{dtype!r} is no dtype") from None
-        self.dtype = self.numpy_dtype.name
+        self.dtype = _NAMES.get(self.numpy_dtype) or self.numpy_dtype.name
         if self.dtype not in DTYPES:
             raise TypeError(
                 f"dtype {self.dtype!r} is not supported; choose one of {', '.join(DTYPES)}"

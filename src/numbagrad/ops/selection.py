@@ -163,7 +163,7 @@ class Second(Elementwise):
     array([5., 5.])
     """
 
-    inputs_as, cost = "given", 0
+    inputs_as, cost, shown = "given", 0, "fill"
     samples = [sample(data(2, 3), data(1, 3)), sample(data(2, 1), data(2, 3)), sample(0.5, 2.0)]
 
     def dtype(a, b):
@@ -299,6 +299,9 @@ class Maximum(Elementwise):
     def template(x, y):
         return x if (x >= y or x != x) else y
 
+    def whole_template(x, y):
+        return max(x, y)
+
     def partials(z, x, y):
         return [_share(ge(x, y), x, y, z), _share(ge(y, x), x, y, z)]
 
@@ -318,6 +321,9 @@ class Minimum(Elementwise):
 
     def template(x, y):
         return x if (x <= y or x != x) else y
+
+    def whole_template(x, y):
+        return min(x, y)
 
     def partials(z, x, y):
         return [_share(le(x, y), x, y, z), _share(le(y, x), x, y, z)]
