@@ -8,7 +8,7 @@
 array(8.)
 """
 
-from . import gradient, printing, tensor
+from . import errors, gradient, printing, tensor
 from .config import config, using
 from .function import Function, In, Mode, Out, SharedVariable, function, get_mode, shared
 from .gradient import (
@@ -69,6 +69,7 @@ __all__ = [
     "debugprint",
     "disconnected_grad",
     "dprint",
+    "errors",
     "function",
     "get_mode",
     "grad",

@@ -135,7 +135,12 @@ def fuse(tasks: TaskList, cap: int) -> list[Loop | Task]:
     for task in tasks.tasks:
         order_axes(task)
     needs = _Needs(tasks)
-    return _Fusion(tasks, needs, cap).level(tasks.tasks, 0)
+    # Checks of what is known at entry come first: they separate nothing, and nothing is written
+    # before they pass.
+    early = [t for t in tasks.tasks if t.kind == "check" and not needs.before[t.number]]
+    first = {t.number for t in early}
+    order = early + [t for t in tasks.tasks if t.number not in first]
+    return _Fusion(tasks, needs, cap).level(order, 0)
 
 
 class _Fusion:

@@ -47,7 +47,7 @@ GLOBALS: dict[str, Any] = {
     "Failed": Failed,
     **{("bool_" if d == "bool" else d): np.dtype(d).type for d in DTYPES},
 }
-_LOOPS = "ijklmopq"
+_LOOPS = ("i", "j", "k", "l", *(f"i{depth}" for depth in range(4, 32)))
 _LONGEST = 84
 _NARROW = frozenset(("int8", "int16", "int32", "uint8", "uint16", "uint32"))
 _OPERATORS = {
@@ -206,9 +206,9 @@ class _Lowering:
     def _allocate(self, task: Task, target: Buffer) -> None:
         if target.ndim == 0 or target.number in self.ready:
             return
+        self.ready.add(target.number)
         if task.kind == "call" and not self._batch(task):
             return
-        self.ready.add(target.number)
         kept = [e for d, e in enumerate(target.extents) if d not in target.dropped]
         shape = tuple(self._text(self._canonical(e)).text for e in kept)
         fill = None
@@ -236,7 +236,7 @@ class _Lowering:
         for task in registers:
             self._begin(task)
         extent = self._text(self._canonical(loop.extent)).text
-        variable = _LOOPS[loop.depth] if loop.depth < len(_LOOPS) else f"i{loop.depth}"
+        variable = _LOOPS[loop.depth]
         self.loop_names[loop.axis] = variable
         outer = self.scopes[-1]
         self.scopes.append(_Scope(outer.axes | {loop.axis}))
@@ -526,9 +526,9 @@ class _Lowering:
         if any(d.startswith("complex") for d in dtypes):
             working = "complex128"
         arguments = [*arguments, *(Text(repr(p)) for p in op.parameters())]
-        template = read_template(_plain(op, "template"))
+        template = read_template(_plain(op, _template_for(op, dtypes)))
         made = splice(template, arguments, working, self._resolve)
-        if (e.dtype in _NARROW and made.binds != ATOM) or (e.dtype in _NARROW and "(" in made.text):
+        if e.dtype in _NARROW and not made.text.isidentifier():
             return Text(f"{e.dtype}({made.text})")
         return made
 
@@ -562,6 +562,12 @@ class _Lowering:
         fresh = self.names.new(name)
         self.globals[fresh] = target
         return fresh
+
+
+def _template_for(op: Any, dtypes: Sequence[str]) -> str:
+    """The name of the template that suits the dtypes of the arguments."""
+    whole = getattr(op, "whole_template", None) is not None
+    return "whole_template" if whole and all("int" in d for d in dtypes) else "template"
 
 
 def _plain(op: Any, attribute: str) -> Any:

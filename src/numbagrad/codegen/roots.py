@@ -36,6 +36,8 @@ class Demand:
         In topological order. A node of which only the shape is needed is not there.
     stored : set of Variable
         Variables with a buffer.
+    uses : dict
+        How many inputs of needed nodes each variable is.
     """
 
     def __init__(self, outputs: Sequence[Variable], env: ShapeEnv):
@@ -44,6 +46,7 @@ class Demand:
         self.stored: set[Variable] = set()
         self.nodes: list[Apply] = []
         self.sizes: dict[Variable, None] = {}
+        self.uses: dict[Variable, int] = {}
         self._collect()
         self._decide()
 
@@ -119,7 +122,7 @@ class Demand:
     # -- stored variables ------------------------------------------------------------------
 
     def _decide(self) -> None:
-        uses: dict[Variable, int] = {}
+        uses = self.uses
         spread: set[Variable] = set()
         for node in self.nodes:
             for variable in self.parents(node):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import math
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -214,6 +215,8 @@ class _Printer:
         left_needs, right_needs = (binds, binds + 1) if sign != "**" else (ATOM, UNARY)
         left = self.text(node.left).inside(left_needs)
         right = self.text(node.right).inside(right_needs)
+        if sign == "+" and re.fullmatch(r"-[0-9.e+]+", right):
+            sign, right = "-", right[1:]
         return Text(f"{left} {sign} {right}", binds)
 
     def UnaryOp(self, node: ast.UnaryOp) -> Text:

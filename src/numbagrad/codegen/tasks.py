@@ -125,6 +125,10 @@ class TaskList:
         self._nodes: set[Apply] = set()
         self._writers: dict[int, set[int]] = {}
         self._checks: dict[Apply, set[int]] = {}
+        self._known_checks: dict[int, int] = {}
+        self._inlined: dict[Apply, set[Apply]] = {}
+        self._given_away: set[int] = set()
+        self._wanted = set(demand.outputs)
         self._axes = 0
         self._casts: dict[tuple[Variable, str], Buffer] = {}
         self.inputs = [self._input(v) for v in inputs]
@@ -146,16 +150,11 @@ class TaskList:
         return buffer
 
     def _new_buffer(self, variable: Variable, dtype: str | None = None) -> Buffer:
-        role = "output" if variable in self._wanted() else "temporary"
+        role = "output" if variable in self._wanted else "temporary"
         name = self.names.new(variable.name) if variable.name else self.names.numbered("t")
         return self.table.buffer(
             name, dtype or variable.type.dtype, self.shape(variable), role, variable
         )
-
-    def _wanted(self) -> set[Variable]:
-        if not hasattr(self, "_wanted_set"):
-            self._wanted_set = set(self.demand.outputs)
-        return self._wanted_set
 
     def whole(self, variable: Variable, dtype: str | None = None) -> Buffer:
         """The array of a variable that something needs as a whole, in a given dtype."""
@@ -228,15 +227,40 @@ class TaskList:
         return kind_of(owner) == "Size" and owner.inputs[0] in self.buffers
 
     def _size_check(self, a: Any, b: Any, node: Apply) -> None:
-        left, right = self.size(a), self.size(b)
+        left, right = self._own_size(a), self._own_size(b)
         if left is right:
             return
         names = ", ".join(v.name or "an unnamed input" for v in node.inputs)
         failure = Failure(
             ShapeError, f"the sizes of the inputs of {node.op} ({names}) disagree", node.where, node
         )
-        task = self._add("check", node, [], [], {}, (), left == right, failure=failure)
-        self._checks.setdefault(node, set()).add(task.number)
+        self._check(node, left == right, failure)
+
+    def _check(
+        self,
+        node: Apply,
+        condition: Expression,
+        failure: Failure,
+        axes: Sequence[str] = (),
+        ranges: dict[str, Expression] | None = None,
+    ) -> None:
+        """A check that has to pass before anything of the node is computed."""
+        number = self._known_checks.get(condition.number)
+        if number is None or axes:
+            task = self._add(
+                "check", None, [], list(axes), ranges or {}, (), condition, failure=failure
+            )
+            task.node = node
+            number = self._known_checks[condition.number] = task.number
+        self._nodes = set()
+        self._checks.setdefault(node, set()).add(number)
+
+    def _own_size(self, size: Any) -> Expression:
+        """A size as it is, not as the one that it is checked to be equal to."""
+        owner = getattr(size, "owner", None)
+        if owner is not None and kind_of(owner) == "Size" and owner.inputs[0] in self.buffers:
+            return self.table.size(self.buffers[owner.inputs[0]], owner.op.axis)
+        return self.size(size)
 
     # -- expressions -----------------------------------------------------------------------
 
@@ -263,7 +287,7 @@ class TaskList:
 
     def _inlined_nodes(self, node: Apply) -> set[Apply]:
         """Nodes with checks that the expression of this node contains."""
-        cache: dict[Apply, set[Apply]] = self.__dict__.setdefault("_inlined", {})
+        cache = self._inlined
         if node not in cache:
             found = {node} if node in self._checks else set()
             for v in node.inputs:
@@ -396,9 +420,7 @@ class TaskList:
                 self._nodes = set()
                 continue
             failure = Failure(row.error, row.message, node.where, node)
-            task = self._add("check", None, [], axes, ranges, (), condition, failure=failure)
-            task.node = node
-            self._checks.setdefault(node, set()).add(task.number)
+            self._check(node, condition, failure, axes, ranges)
 
     def _store(self, variable: Variable) -> None:
         buffer = self._new_buffer(variable)
@@ -473,17 +495,12 @@ class TaskList:
             if condition.value:
                 continue
             failure = Failure(ValueError, node.op.nonempty, node.where, node)  # type: ignore[attr-defined]
-            task = self._add("check", None, [], [], {}, (), condition, failure=failure)
-            task.node = node
-            self._checks.setdefault(node, set()).add(task.number)
+            self._check(node, condition, failure)
 
     def _scatter(self, node: Apply) -> None:
         op, out = node.op, node.outputs[0]
         assert isinstance(op, Scatter)
-        buffer = self._new_buffer(out)
-        axes, ranges, index = self._loops(buffer.extents)
-        base = self.element(node.inputs[0], index)
-        copy = self._fill_or_store(node, buffer, axes, ranges, index, base)
+        buffer, before = self._scatter_base(node)
         shapes = [self.env.shape(v) for v in node.inputs]
         region = [self.size(s) for s in op.region(shapes, *node.inputs)]
         axes, ranges, index = self._loops(region)
@@ -492,9 +509,33 @@ class TaskList:
         update = self.table.cast(update, buffer.dtype)
         self._add(
             "scatter", node, [buffer], axes, ranges,
-            tuple(self.table.of(t) for t in target), update, after={copy.number},
+            tuple(self.table.of(t) for t in target), update, after=before,
         )  # fmt: skip
         self.buffers[out] = buffer
+
+    def _scatter_base(self, node: Apply) -> tuple[Buffer, set[int]]:
+        """The array that is written into, and the tasks that make it.
+
+        A temporary that nothing else reads becomes the result itself; otherwise it is copied.
+        """
+        base, out = node.inputs[0], node.outputs[0]
+        own = self.buffers.get(base)
+        if (
+            own is not None
+            and own.role == "temporary"
+            and self.demand.uses.get(base, 0) == 1
+            and own.dtype == out.type.dtype
+        ):
+            if out in self._wanted:
+                own.role = "output"
+            if out.name:
+                own.name = self.names.new(out.name)
+            return own, set(self.writers(own))
+        buffer = self._new_buffer(out)
+        axes, ranges, index = self._loops(buffer.extents)
+        value = self.element(base, index)
+        copy = self._fill_or_store(node, buffer, axes, ranges, index, value)
+        return buffer, {copy.number}
 
     def _call(self, node: Apply) -> None:
         op = node.op
@@ -515,7 +556,7 @@ class TaskList:
                 self.names.new(variable.name) if variable.name else self.names.numbered("t"),
                 variable.type.dtype,
                 (),
-                "output" if variable in self._wanted() else "temporary",
+                "output" if variable in self._wanted else "temporary",
                 variable,
             )
             self.buffers[variable] = buffer
@@ -528,7 +569,7 @@ class TaskList:
         given = isinstance(variable, Constant) or variable in self.buffers
         fresh = given and not isinstance(variable, Constant)
         buffer = self.buffers.get(variable)
-        taken = self.__dict__.setdefault("_given_away", set())
+        taken = self._given_away
         if fresh and buffer is not None and buffer.role == "output" and buffer.number not in taken:
             taken.add(buffer.number)
             return buffer

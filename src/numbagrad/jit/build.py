@@ -69,9 +69,9 @@ def _helper(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, error_model="numpy")(function)
 
 
-def _options(fastmath: bool) -> dict[str, Any]:
+def _options(fastmath: bool, nogil: bool = True) -> dict[str, Any]:
     return {
-        "nogil": True,
+        "nogil": nogil,
         "error_model": "numpy",
         # Sums may be reassociated and products contracted; NaN and infinity keep their meaning.
         "fastmath": {"contract", "reassoc"} if fastmath else False,
@@ -93,7 +93,8 @@ def build(program: Program, emitted: Emitted, fastmath: bool) -> Built:
     namespace["objmode"] = numba.objmode
     file = _remember(emitted.source)
     exec(compile(emitted.source, file, "exec"), namespace)
-    options = _options(fastmath)
+    # Code that calls back into the interpreter holds its lock anyway.
+    options = _options(fastmath, nogil="objmode" not in emitted.source)
     for helper in emitted.helpers:
         namespace[helper] = numba.njit(**options)(namespace[helper])
     main = numba.njit(**options)(namespace[emitted.name])

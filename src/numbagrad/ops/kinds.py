@@ -318,6 +318,8 @@ class Elementwise(Declared, abstract=True):
         "samples": "what the tests feed it",
     }
     template: ClassVar[Any] = None
+    #: A simpler template for integers, which have no NaN; sizes are computed with it.
+    whole_template: ClassVar[Any] = None
     partials: ClassVar[Any] = None
     inputs_as: ClassVar[str] = "result"
     #: NumPy's letters of the kinds of dtype that the inputs' common dtype may be of.

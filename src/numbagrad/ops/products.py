@@ -27,6 +27,7 @@ __all__ = [
     "VecMat",
     "VecVec",
     "contract",
+    "dot_",
     "matmul",
     "matvec",
     "outer",
@@ -59,6 +60,7 @@ class _Contraction(Reduction, abstract=True):
     """A sum of products over one dimension, of operands with ``batch`` dimensions in front."""
 
     __props__ = ("batch",)
+    infix = "@"
     #: How many dimensions each operand has behind the batch.
     core: tuple[int, int] = (1, 1)
     pushforward = BILINEAR
@@ -221,7 +223,7 @@ class Dot(Block):
     """
 
     dtype = upcast
-    signature = "(m,k),(k,n)->(m,n)"
+    infix, signature = "@", "(m,k),(k,n)->(m,n)"
     pushforward = BILINEAR
     samples = [
         _batched((3, 4), (4, 2)),
@@ -252,6 +254,11 @@ class DotTN(Block):
 
     dtype = upcast
     signature = "(k,m),(k,n)->(m,n)"
+
+    def pretty(self, node):
+        """As the product it is."""
+        return ["(", node.inputs[0], ".T @ ", node.inputs[1], ")"]
+
     pushforward = BILINEAR
     samples = [
         _batched((4, 3), (4, 2)),
@@ -280,6 +287,11 @@ class DotNT(Block):
 
     dtype = upcast
     signature = "(m,k),(n,k)->(m,n)"
+
+    def pretty(self, node):
+        """As the product it is."""
+        return ["(", node.inputs[0], " @ ", node.inputs[1], ".T)"]
+
     pushforward = BILINEAR
     samples = [
         _batched((3, 4), (2, 4)),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .function.shared import shared
-from .gradient import (
+from ..function.shared import shared
+from ..gradient import (
     Lop,
     Rop,
     grad,
@@ -13,7 +13,7 @@ from .gradient import (
     pushforward,
     verify_grad,
 )
-from .graph.tensor import (
+from ..graph.tensor import (
     TensorConstant,
     TensorType,
     TensorVariable,
@@ -21,7 +21,7 @@ from .graph.tensor import (
     as_tensor_variable,
     constant,
 )
-from .ops.arithmetic import (
+from ..ops.arithmetic import (
     add,
     cbrt,
     floor_div,
@@ -38,17 +38,17 @@ from .ops.arithmetic import (
     sub,
     true_div,
 )
-from .ops.arithmetic import (
+from ..ops.arithmetic import (
     divmod_ as divmod,
 )
-from .ops.arithmetic import (
+from ..ops.arithmetic import (
     pow_ as pow,
 )
-from .ops.casting import (
+from ..ops.casting import (
     cast,
     identity,
 )
-from .ops.comparison import (
+from ..ops.comparison import (
     and_,
     eq,
     ge,
@@ -64,10 +64,10 @@ from .ops.comparison import (
     or_,
     xor,
 )
-from .ops.complexes import (
+from ..ops.complexes import (
     abs_ as abs,
 )
-from .ops.complexes import (
+from ..ops.complexes import (
     angle,
     complex_from_polar,
     conj,
@@ -76,21 +76,48 @@ from .ops.complexes import (
     sgn,
     sign,
 )
-from .ops.complexes import (
+from ..ops.complexes import (
     complex_ as complex,
 )
-from .ops.contractions import (
+from ..ops.contractions import (
     batched_dot,
     batched_tensordot,
     einsum,
     tensordot,
 )
-from .ops.cumulative import (
+from ..ops.cumulative import (
     cumprod,
     cumsum,
     diff,
 )
-from .ops.mathematics import (
+from ..ops.index_patterns import (
+    array_pairs,
+    layout,
+    length_of,
+    numpy_index,
+    resolved,
+    selected_sizes,
+    show,
+    source_index,
+    written,
+)
+from ..ops.indexing import (
+    inc_subtensor,
+    part,
+    set_subtensor,
+    subtensor,
+)
+from ..ops.linalg import (
+    det,
+    kron,
+    matrix_dot,
+    matrix_inverse,
+    matrix_power,
+    norm,
+    slogdet,
+    trace,
+)
+from ..ops.mathematics import (
     arccos,
     arccosh,
     arcsin,
@@ -121,44 +148,47 @@ from .ops.mathematics import (
     tan,
     tanh,
 )
-from .ops.products import (
+from ..ops.products import (
+    dot_ as dot,
+)
+from ..ops.products import (
     matmul,
     matvec,
     outer,
     vecdot,
     vecmat,
 )
-from .ops.reductions import (
+from ..ops.reductions import (
     all_ as all,
 )
-from .ops.reductions import (
+from ..ops.reductions import (
     any_ as any,
 )
-from .ops.reductions import (
+from ..ops.reductions import (
     argmax,
     argmin,
     max_and_argmax,
     prod,
 )
-from .ops.reductions import (
+from ..ops.reductions import (
     max_ as max,
 )
-from .ops.reductions import (
+from ..ops.reductions import (
     min_ as min,
 )
-from .ops.reductions import (
+from ..ops.reductions import (
     sum_ as sum,
 )
-from .ops.rounding import (
+from ..ops.rounding import (
     ceil,
     floor,
     iround,
     trunc,
 )
-from .ops.rounding import (
+from ..ops.rounding import (
     round_ as round,
 )
-from .ops.selection import (
+from ..ops.selection import (
     clip,
     fill,
     maximum,
@@ -168,7 +198,7 @@ from .ops.selection import (
     switch,
     where,
 )
-from .ops.shape import (
+from ..ops.shape import (
     flatten,
     join_dims,
     ravel,
@@ -180,18 +210,23 @@ from .ops.shape import (
     specify_shape,
     split_dims,
 )
-from .ops.solving import (
+from ..ops.softmax import (
+    log_softmax,
+    logsumexp,
+    softmax,
+)
+from ..ops.solving import (
     cho_solve,
     cholesky,
     solve,
     solve_triangular,
 )
-from .ops.sorting import (
+from ..ops.sorting import (
     argsort,
     searchsorted,
     sort,
 )
-from .ops.special import (
+from ..ops.special import (
     digamma,
     erf,
     erfc,
@@ -206,7 +241,16 @@ from .ops.special import (
     xlog1py,
     xlogy,
 )
-from .ops.structure import (
+from ..ops.statistics import (
+    bincount,
+    cov,
+    mean,
+    median,
+    ptp,
+    std,
+    var,
+)
+from ..ops.structure import (
     alloc,
     broadcast_arrays,
     broadcast_shape,
@@ -226,8 +270,10 @@ from .ops.structure import (
     transpose,
     zeros_like,
 )
-from .ops.variables import CONSTRUCTORS, PREFIXES, tensor
+from ..ops.variables import CONSTRUCTORS, PREFIXES, tensor
+from . import linalg, nlinalg, slinalg
 
+# fmt: off
 __all__ = [
     "Lop",
     "Rop",
@@ -251,12 +297,14 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "array_pairs",
     "as_tensor",
     "as_tensor_variable",
     "batched_dot",
     "batched_tensordot",
     "bcol",
     "bcols",
+    "bincount",
     "bmatrices",
     "bmatrix",
     "broadcast_arrays",
@@ -296,6 +344,7 @@ __all__ = [
     "constant",
     "cos",
     "cosh",
+    "cov",
     "crow",
     "crows",
     "cscalar",
@@ -317,12 +366,14 @@ __all__ = [
     "dcol",
     "dcols",
     "deg2rad",
+    "det",
     "diff",
     "digamma",
     "dimshuffle",
     "divmod",
     "dmatrices",
     "dmatrix",
+    "dot",
     "drow",
     "drows",
     "dscalar",
@@ -390,6 +441,7 @@ __all__ = [
     "imag",
     "imatrices",
     "imatrix",
+    "inc_subtensor",
     "int_div",
     "inv",
     "invert",
@@ -415,9 +467,13 @@ __all__ = [
     "ivector",
     "ivectors",
     "join_dims",
+    "kron",
+    "layout",
     "lcol",
     "lcols",
     "le",
+    "length_of",
+    "linalg",
     "lmatrices",
     "lmatrix",
     "log",
@@ -426,8 +482,10 @@ __all__ = [
     "log1pexp",
     "log2",
     "log10",
+    "log_softmax",
     "logaddexp",
     "logit",
+    "logsumexp",
     "lrow",
     "lrows",
     "lscalar",
@@ -448,11 +506,16 @@ __all__ = [
     "matmul",
     "matrices",
     "matrix",
+    "matrix_dot",
+    "matrix_inverse",
+    "matrix_power",
     "matrix_transpose",
     "matvec",
     "max",
     "max_and_argmax",
     "maximum",
+    "mean",
+    "median",
     "min",
     "minimum",
     "mod",
@@ -461,14 +524,19 @@ __all__ = [
     "nan_to_num",
     "neg",
     "neq",
+    "nlinalg",
+    "norm",
     "numeric_grad",
+    "numpy_index",
     "ones_like",
     "or_",
     "outer",
+    "part",
     "polygamma",
     "pow",
     "prod",
     "psi",
+    "ptp",
     "pullback",
     "pushforward",
     "rad2deg",
@@ -476,6 +544,7 @@ __all__ = [
     "real",
     "reciprocal",
     "reshape",
+    "resolved",
     "round",
     "row",
     "rows",
@@ -483,6 +552,8 @@ __all__ = [
     "scalars",
     "searchsorted",
     "second",
+    "selected_sizes",
+    "set_subtensor",
     "sgn",
     "shape",
     "shape_i",
@@ -490,15 +561,20 @@ __all__ = [
     "shape_padleft",
     "shape_padright",
     "shared",
+    "show",
     "sigmoid",
     "sign",
     "sin",
     "sinh",
     "size",
+    "slinalg",
+    "slogdet",
+    "softmax",
     "softplus",
     "solve",
     "solve_triangular",
     "sort",
+    "source_index",
     "specify_broadcastable",
     "specify_shape",
     "split_dims",
@@ -506,7 +582,9 @@ __all__ = [
     "sqrt",
     "square",
     "squeeze",
+    "std",
     "sub",
+    "subtensor",
     "sum",
     "swapaxes",
     "switch",
@@ -524,10 +602,12 @@ __all__ = [
     "tensor7",
     "tensor7s",
     "tensordot",
+    "trace",
     "transpose",
     "tri_gamma",
     "true_div",
     "trunc",
+    "var",
     "vecdot",
     "vecmat",
     "vector",
@@ -538,6 +618,7 @@ __all__ = [
     "where",
     "wmatrices",
     "wmatrix",
+    "written",
     "wrow",
     "wrows",
     "wscalar",
@@ -579,6 +660,7 @@ __all__ = [
     "zvector",
     "zvectors",
 ]
+# fmt: on
 
 scalar, bscalar, wscalar, iscalar, lscalar, fscalar, dscalar, cscalar, zscalar = (
     CONSTRUCTORS[letter + "scalar"] for letter in PREFIXES
