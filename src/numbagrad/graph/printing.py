@@ -22,8 +22,9 @@ from .registry import OPS, register
 
 __all__ = ["debugprint", "dprint", "pp"]
 
-#: Operators with one argument, by the name of their class.
+#: Operators with one argument, and the names that Theano's users know, by class.
 _PREFIX = {"Neg": "-", "Invert": "~"}
+_NAMES = {"Second": "fill"}
 
 #: `debugprint` goes no deeper unless it is told to: each level indents the next.
 _DEEPEST = 500
@@ -119,8 +120,9 @@ def _separated(items: Any, separator: str) -> Pieces:
 
 
 def _name(op: Any) -> str:
-    if hasattr(op, "shown"):
-        return str(op.shown)
+    known = getattr(op, "shown", None) or _NAMES.get(type(op).__name__)
+    if known:
+        return str(known)
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(op).__name__)
     return words.strip("_").lower()
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.basic import Variable
 from ..graph.registry import OPS
 from .kinds import UNKNOWN
 from .sizes import is_one, largest, smallest
@@ -31,6 +32,7 @@ __all__ = [
     "selected_sizes",
     "show",
     "source_index",
+    "written",
 ]
 
 #: A scalar that is an input of the node: an integer of an index, or a bound of a slice.
@@ -75,6 +77,28 @@ def show(pattern: Sequence[Any]) -> str:
         else:
             words.append("None" if entry == NEW else str(entry))
     return f"[{', '.join(words)}]"
+
+
+def written(pattern: Sequence[Any], inputs: Sequence[Variable], first: int) -> list[Any]:
+    """An index as strings and the variables between them, for `pp`."""
+    made: list[Any] = []
+    pattern = list(pattern)
+    while len(pattern) > 1 and pattern[-1] == FULL:
+        pattern.pop()
+    for entry in resolved(pattern, first, lambda k: inputs[k]):
+        made.append(", " if made else "[")
+        if isinstance(entry, Part):
+            made += [entry.start, ":", entry.start, " + ", entry.length]
+        elif isinstance(entry, Span):
+            parts = entry if entry.step is not None else entry[:2]
+            for k, part in enumerate(parts):
+                made += [":"] * (k > 0) + ["" if part is None else part]
+        elif isinstance(entry, At):
+            made.append(inputs[entry.position])
+        else:
+            made.append("None" if _is_new(entry) else entry)
+    made.append("]" if made else "[()]")
+    return [piece if isinstance(piece, Variable) else str(piece) for piece in made]
 
 
 class At(NamedTuple):

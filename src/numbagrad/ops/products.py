@@ -254,11 +254,6 @@ class DotTN(Block):
 
     dtype = upcast
     signature = "(k,m),(k,n)->(m,n)"
-
-    def pretty(self, node):
-        """As the product it is."""
-        return ["(", node.inputs[0], ".T @ ", node.inputs[1], ")"]
-
     pushforward = BILINEAR
     samples = [
         _batched((4, 3), (4, 2)),
@@ -276,6 +271,10 @@ class DotTN(Block):
     def pullback(self, gy, y, a, b):
         return [dot_nt(conjugate(b), gy), dot(conjugate(a), gy)]
 
+    def pretty(self, node):
+        """As the product it is."""
+        return ["(", node.inputs[0], ".T @ ", node.inputs[1], ")"]
+
 
 class DotNT(Block):
     """``a @ b.T`` without a transposed copy of ``b``.
@@ -287,11 +286,6 @@ class DotNT(Block):
 
     dtype = upcast
     signature = "(m,k),(n,k)->(m,n)"
-
-    def pretty(self, node):
-        """As the product it is."""
-        return ["(", node.inputs[0], " @ ", node.inputs[1], ".T)"]
-
     pushforward = BILINEAR
     samples = [
         _batched((3, 4), (2, 4)),
@@ -308,6 +302,10 @@ class DotNT(Block):
 
     def pullback(self, gy, y, a, b):
         return [dot(gy, conjugate(b)), dot_tn(gy, conjugate(a))]
+
+    def pretty(self, node):
+        """As the product it is."""
+        return ["(", node.inputs[0], " @ ", node.inputs[1], ".T)"]
 
 
 dot, dot_tn, dot_nt = Dot(), DotTN(), DotNT()

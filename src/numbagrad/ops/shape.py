@@ -61,6 +61,10 @@ class ShapeI(Declared):
     def reference(x, axis):
         return np.int64(np.shape(x)[axis])
 
+    def pretty(self, node):
+        """As an entry of the shape."""
+        return [node.inputs[0], f".shape[{self.axis}]"]
+
     def sizes(self, shapes, *inputs):
         return ()
 
@@ -88,6 +92,11 @@ class MakeVector(View):
 
     def reference(*arguments):
         return np.array(arguments[:-1])
+
+    def pretty(self, node):
+        """As a list."""
+        first_, *others = node.inputs
+        return ["[", first_, *(piece for v in others for piece in (", ", v)), "]"]
 
     def prepare(self, *inputs):
         scalars = [as_tensor(x) for x in inputs]

@@ -115,6 +115,14 @@ class DimShuffle(View):
                 back[k] = place
         return [dimshuffle(gy, back)]
 
+    def pretty(self, node):
+        """Nothing where only dimensions of size 1 come and go, ``.T`` where the order turns."""
+        x, kept = node.inputs[0], [k for k in self.new_order if k != "x"]
+        if kept == sorted(kept):
+            return [x]
+        turned = kept == sorted(kept, reverse=True)
+        return [x, ".T" if turned else f".dimshuffle{self.new_order}"]
+
 
 @register
 def dimshuffle(x: Any, *pattern: Any) -> Any:

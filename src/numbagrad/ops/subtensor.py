@@ -31,6 +31,7 @@ from .index_patterns import (
     selected_sizes,
     show,
     source_index,
+    written,
 )
 from .kinds import LINEAR, Scatter, View, size_of
 
@@ -173,6 +174,10 @@ class _Read(View, abstract=True):
     def __repr__(self):
         return f"{type(self).__name__}{show(self.pattern)}"
 
+    def pretty(self, node):
+        """As it is indexed."""
+        return [node.inputs[0], *written(self.pattern, node.inputs, 1)]
+
 
 class Subtensor(_Read):
     """The part of an array that integers, slices and new dimensions select."""
@@ -281,6 +286,12 @@ class _Write(Scatter, abstract=True):
 
     def __repr__(self):
         return f"{type(self).__name__}{show(self.pattern)}{{{'set' if self.set else 'inc'}}}"
+
+    def pretty(self, node):
+        """As the call of `set_subtensor` or `inc_subtensor`."""
+        x, y, *_ = node.inputs
+        name = "set_subtensor" if self.set else "inc_subtensor"
+        return [f"{name}(", x, *written(self.pattern, node.inputs, 2), ", ", y, ")"]
 
 
 class IncSubtensor(_Write):
