@@ -1,0 +1,150 @@
+"""The rules of the house: imports go down and stand at the top, files and functions stay small."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent / "src" / "numbagrad"
+
+#: The floor of each part, by the longest matching name below numbagrad. A module imports from its
+#: own floor and from lower ones.
+FLOORS = {
+    "errors": 0,
+    "config": 0,
+    "lazy": 0,
+    "kernels": 0,
+    "data": 0,
+    "testing.samples": 0,
+    "graph": 1,
+    "ops": 2,
+    "rewrite": 3,
+    "gradient": 4,
+    "codegen": 5,
+    "jit": 6,
+    "function": 7,
+    "": 8,  # the user's namespaces: tensor, scalar, printing, __init__, __main__, ...
+    "testing": 9,
+    "interop": 9,
+}
+
+MODULE_LINES = 660
+FUNCTION_LINES = 60
+
+#: What may be longer, and why.
+LONG_MODULES: dict[str, str] = {
+    "numbagrad.ops.kinds": "the kinds are one page of law, which whoever writes an Op reads whole",
+    "numbagrad.tensor.__init__": "a list of names, re-exported one by one",
+}
+LONG_FUNCTIONS: dict[str, str] = {}
+
+MODULES = {
+    ".".join(("numbagrad", *path.relative_to(ROOT).with_suffix("").parts)): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+TREES = {name: ast.parse(path.read_text("utf-8"), path) for name, path in MODULES.items()}
+
+
+def floor(module):
+    parts = module.removeprefix("numbagrad").removesuffix("__init__").strip(".").split(".")
+    for end in range(len(parts), 0, -1):
+        if ".".join(parts[:end]) in FLOORS:
+            return FLOORS[".".join(parts[:end])]
+    return FLOORS[""]
+
+
+def imported(module, node):
+    """The full names that an import statement may load, modules or what is in them."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    package = module.split(".")[: -node.level] if node.level else []
+    base = ".".join([*package, *filter(None, [node.module])])
+    return [f"{base}.{alias.name}" for alias in node.names]
+
+
+def imports(module):
+    nodes = (n for n in ast.walk(TREES[module]) if isinstance(n, (ast.Import, ast.ImportFrom)))
+    return [(node.lineno, name) for node in nodes for name in imported(module, node)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down_or_stay_on_the_floor(module):
+    wrong = [
+        f"line {line}: {name} is on floor {floor(name)}, above {floor(module)}"
+        for line, name in imports(module)
+        if name.split(".")[0] == "numbagrad" and floor(name) > floor(module)
+    ]
+    assert not wrong, "\n".join([module, *wrong])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_stand_at_the_top_and_name_what_they_take(module):
+    inside = {
+        node.lineno
+        for function in ast.walk(TREES[module])
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    }
+    assert not inside, f"{module} imports inside a function, on lines {sorted(inside)}"
+    stars = [line for line, name in imports(module) if name.endswith(".*")]
+    assert not stars, f"{module} imports everything of a module, on lines {stars}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_says_what_lives_in_it(module):
+    assert ast.get_docstring(TREES[module]), f"{module} has no docstring"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_small(module):
+    lines = len(MODULES[module].read_text("utf-8").splitlines())
+    assert lines <= MODULE_LINES or module in LONG_MODULES, (
+        f"{module} has {lines} lines: look for the seam"
+    )
+
+
+def code_lines(function):
+    """The lines of a function without its decorators and its docstring."""
+    first = function.body[0]
+    doc = 0
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        doc = first.end_lineno - first.lineno + 1
+    return function.end_lineno - function.lineno + 1 - doc
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_short(module):
+    long = [
+        f"{function.name} (line {function.lineno}): {code_lines(function)} lines"
+        for function in ast.walk(TREES[module])
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and code_lines(function) > FUNCTION_LINES
+        and f"{module}.{function.name}" not in LONG_FUNCTIONS
+    ]
+    assert not long, "\n".join([module, *long])
+
+
+def test_the_lists_of_exceptions_name_only_what_exists():
+    functions = {
+        f"{module}.{node.name}"
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert set(LONG_MODULES) <= set(MODULES) and set(LONG_FUNCTIONS) <= functions
+    assert all(reason for reason in (LONG_MODULES | LONG_FUNCTIONS).values())
+
+
+def test_importing_numbagrad_imports_neither_numba_nor_scipy():
+    code = (
+        "import sys, numbagrad; "
+        "print(*sorted({m.split('.')[0] for m in sys.modules} & {'numba', 'llvmlite', 'scipy'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "", f"import numbagrad imports {done.stdout.strip()}"
