@@ -69,6 +69,11 @@ def _helper(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, error_model="numpy")(function)
 
 
+def _is_template(value: Any) -> bool:
+    """Whether it is a plain function of ours; NumPy's own (np.full is one) Numba knows by name."""
+    return isinstance(value, FunctionType) and not value.__module__.startswith("numpy")
+
+
 def _options(fastmath: bool, nogil: bool = True) -> dict[str, Any]:
     return {
         "nogil": nogil,
@@ -87,7 +92,7 @@ def build(program: Program, emitted: Emitted, fastmath: bool) -> Built:
         If Numba refuses it, which is a defect of numbagrad.
     """
     namespace: dict[str, Any] = {
-        name: _helper(value) if isinstance(value, FunctionType) else value
+        name: _helper(value) if _is_template(value) else value
         for name, value in program.namespace.items()
     }
     namespace["objmode"] = numba.objmode
