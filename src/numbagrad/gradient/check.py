@@ -226,13 +226,13 @@ def verify_grad(
         TensorType(p.dtype, [1 if s == 1 else None for s in p.shape])(f"input_{k}")
         for k, p in enumerate(points)
     ]
-    output = fun(*inputs)
+    output: Any = fun(*inputs)
     if isinstance(output, (list, tuple)):
         raise NotImplementedError(
             f"verify_grad checks one output at a time; fun gives {len(output)}. "
             "Pass a function that picks one."
         )
-    if not isinstance(output, Variable):
+    if not (isinstance(output, Variable) and isinstance(output.type, TensorType)):
         raise TypeError(f"fun must give a symbolic variable; got {output!r}")
     out_dtype = out_type or output.type.dtype
     coarse = max([*(p.dtype.name for p in points), out_dtype], key=lambda d: _TOLERANCES.get(d, 0))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.basic import Apply, Variable
-from ..graph.registry import OPS
+from ..graph.registry import OPS, register
 from ..graph.tensor import is_scalar_number
 from ..graph.type import NullType
 from ..ops.dtypes import first
@@ -155,13 +155,13 @@ class GradClip(_Steering):
     def partials(y, x):
         return [1]
 
-    def _limited(self, d: Any) -> Any:
+    def _limited(self, d):
         return OPS["clip"](d, self.clip_lower_bound, self.clip_upper_bound)
 
-    def pullback(self, gy: Any, y: Any, *inputs: Variable) -> Any:
+    def pullback(self, gy, y, *inputs):
         return [self._limited(gy)]
 
-    def pushforward(self, tangents: Any, y: Any, *inputs: Variable) -> Any:
+    def pushforward(self, tangents, y, *inputs):
         return None if tangents[0] is None else self._limited(tangents[0])
 
 
@@ -180,10 +180,10 @@ class GradScale(_Steering):
     def partials(self, y, x):
         return [1]
 
-    def pullback(self, gy: Any, y: Any, *inputs: Variable) -> Any:
+    def pullback(self, gy, y, *inputs):
         return [OPS["mul"](gy, self.multiplier)]
 
-    def pushforward(self, tangents: Any, y: Any, *inputs: Variable) -> Any:
+    def pushforward(self, tangents, y, *inputs):
         return None if tangents[0] is None else OPS["mul"](tangents[0], self.multiplier)
 
 
@@ -223,6 +223,7 @@ def zero_grad(x: Any) -> Any:
     return ZeroGrad()(x)
 
 
+@register
 def disconnected_grad(x: Any) -> Any:
     """``x``, cut off: what is behind it is disconnected.
 

@@ -30,6 +30,7 @@ from .paths import (
     moves_in_steps,
     pattern_of,
     why_disconnected,
+    why_null,
 )
 from .reverse import as_direction, as_points, as_variables, check_choice, report, stand_in
 from .sweep import Sweep, ask, checked, with_dtype_of, zeros_for
@@ -40,11 +41,6 @@ Tangents = dict[Variable, Variable]
 
 
 # -- one Op ----------------------------------------------------------------------------------
-
-
-def has_rule(op: Op) -> bool:
-    """Whether the Op states a forward rule itself."""
-    return op.has_forward_rule()
 
 
 def by_rule(node: Apply, given: Sequence[Variable | None]) -> list[Any]:
@@ -182,7 +178,7 @@ def _step(
         for k, t in enumerate(given)
     ]
     with on_behalf_of(node.where):
-        if has_rule(node.op):
+        if node.op.has_forward_rule():
             answers = by_rule(node, still)
         elif only_rules:
             raise NotImplementedError(
@@ -295,7 +291,7 @@ def Rop(
                 report(disconnected_outputs, words + _why_still(v, targets))
             t = stand_in(v, return_disconnected)
         elif is_null(t):
-            raise NullTypeGradError(f"The tangent of {v!r} can not be computed: {t.type.why_null}")
+            raise NullTypeGradError(f"The tangent of {v!r} can not be computed: {why_null(t)}")
         results.append(t)
     return as_list_or_tuple(isinstance(f, list), isinstance(f, tuple), results)
 
@@ -332,7 +328,7 @@ def directions(what: str, targets: Sequence[Variable], given: Any) -> Tangents:
     return found
 
 
-def _why_still(output: Variable, targets: Sequence[Variable]) -> str:
+def _why_still(output: Any, targets: Sequence[Variable]) -> str:
     """Why nothing that moves reaches ``output``."""
     if moves_in_steps(output):
         return f"its values are integers or truth values (dtype {output.type.dtype})"

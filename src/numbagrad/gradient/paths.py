@@ -21,12 +21,18 @@ __all__ = [
     "moves_in_steps",
     "pattern_of",
     "why_disconnected",
+    "why_null",
 ]
 
 
 def is_null(variable: Any) -> bool:
     """Whether this is a derivative that can not be computed."""
     return isinstance(variable, Variable) and isinstance(variable.type, NullType)
+
+
+def why_null(variable: Any) -> str:
+    """The reason that a variable of NullType carries."""
+    return str(variable.type.why_null)
 
 
 def is_disconnected(variable: Any) -> bool:
@@ -141,7 +147,7 @@ def _cut(
     silent: Collection[tuple[Apply, int]],
 ) -> str | None:
     """Why nothing flows from output ``o`` to input ``k``, or None if something does."""
-    out = node.outputs[o]
+    out: Any = node.outputs[o]
     if out in stop:
         return f"consider_constant holds {out!r}, the result of {made_at(node)}"
     if not pattern[k][o]:

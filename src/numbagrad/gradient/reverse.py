@@ -19,7 +19,7 @@ from ..graph.where import on_behalf_of
 from ..ops.dtypes import is_complex, is_discrete
 from ..rewrite import stabilized
 from .controls import as_list_or_tuple
-from .paths import is_disconnected, is_null, why_disconnected
+from .paths import is_disconnected, is_null, why_disconnected, why_null
 from .sweep import Seeds, Sweep, with_dtype_of, zeros_for
 
 __all__ = ["Lop", "grad", "grad_sources_inputs", "pullback", "subgraph_grad"]
@@ -64,7 +64,7 @@ def as_points(variables: Sequence[Variable], given: Any) -> list[Any]:
     return list(given)
 
 
-def as_direction(what: str, variable: Variable, given: Any) -> Variable:
+def as_direction(what: str, variable: Any, given: Any) -> Variable:
     """A cotangent or tangent of ``variable``, checked and in the dtype of its gradient.
 
     Raises
@@ -130,7 +130,7 @@ def _gradients(
             continue
         if is_null(g) and null_gradients == "raise":
             raise NullTypeGradError(
-                f"The gradient with respect to {x!r} can not be computed: {g.type.why_null}"
+                f"The gradient with respect to {x!r} can not be computed: {why_null(g)}"
             )
         results.append(g)
     return results
@@ -156,7 +156,7 @@ def _check_cost(cost: Any) -> None:
         raise TypeError(f"cost must be a symbolic variable; got {cost!r}")
     if is_null(cost):
         raise NullTypeGradError(
-            f"The cost has no value, so it can not be differentiated: {cost.type.why_null}"
+            f"The cost has no value, so it can not be differentiated: {why_null(cost)}"
         )
     if is_disconnected(cost):
         raise DisconnectedInputError(
@@ -478,7 +478,11 @@ def subgraph_grad(
     if not start and cost is None:
         raise ValueError("subgraph_grad needs a cost, known gradients in start, or both")
     targets, ends = as_variables("wrt", list(wrt)), as_variables("end", list(end))
-    options = {"consider_constant": ends, "disconnected_inputs": "ignore", "add_names": False}
+    options: dict[str, Any] = {
+        "consider_constant": ends,
+        "disconnected_inputs": "ignore",
+        "add_names": False,
+    }
     both = targets + ends
     from_start = grad(None, both, known_grads=start, **options) if start else None
     from_cost = grad(cost, both, **options) if cost is not None else None

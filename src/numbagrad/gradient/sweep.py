@@ -74,31 +74,41 @@ def checked(node: Apply, position: int, g: Any) -> Variable:
         If its number of dimensions or a known size is another than the input's.
     """
     x = node.inputs[position]
-    what = f"The gradient that {made_at(node)} answered for its input {position} ({x!r})"
-    if not isinstance(g, Variable):
-        raise TypeError(
-            f"{what} must be a variable; got {g!r}. Where there is none return "
-            "disconnected_type() or grad_undefined(op, position, x)."
-        )
-    if is_null(g) or is_disconnected(g) or not isinstance(x.type, TensorType):
+    if is_null(g) or is_disconnected(g):
         return g
+    wrong = _defect(x, g)
+    if wrong is not None:
+        error, words = wrong
+        raise error(
+            f"The gradient that {made_at(node)} answered for its input {position} ({x!r}) {words}"
+        )
+    return with_dtype_of(x, g) if isinstance(x.type, TensorType) else g
+
+
+def _defect(x: Variable, g: Any) -> tuple[type[Exception], str] | None:
+    """What is wrong with ``g`` as a gradient of ``x``, if anything."""
+    if not isinstance(g, Variable):
+        return TypeError, (
+            f"must be a variable; got {g!r}. Where there is none return disconnected_type() or "
+            "grad_undefined(op, position, x)."
+        )
+    if not isinstance(x.type, TensorType):
+        return None
     if not isinstance(g.type, TensorType):
-        raise TypeError(f"{what} must be a tensor; its type is {g.type}")
+        return TypeError, f"must be a tensor; its type is {g.type}"
     if is_discrete(g.type.dtype):
-        raise TypeError(f"{what} must be floating; its dtype is {g.type.dtype}")
+        return TypeError, f"must be floating; its dtype is {g.type.dtype}"
     if g.type.ndim != x.type.ndim:
-        raise ValueError(
-            f"{what} must have {x.type.ndim} dimensions as the input has; it has {g.type.ndim}"
+        return ValueError, (
+            f"must have {x.type.ndim} dimensions as the input has; it has {g.type.ndim}"
         )
     pairs = zip(g.type.shape, x.type.shape, strict=True)
     if any(a is not None and b is not None and a != b for a, b in pairs):
-        raise ValueError(
-            f"{what} must have the input's shape {x.type.shape}; it has {g.type.shape}"
-        )
-    return with_dtype_of(x, g)
+        return ValueError, f"must have the input's shape {x.type.shape}; it has {g.type.shape}"
+    return None
 
 
-def with_dtype_of(x: Variable, g: Any) -> Any:
+def with_dtype_of(x: Any, g: Any) -> Any:
     """``g`` in the dtype that a derivative of ``x`` has: its own, or floatX for integers."""
     dtype = x.type.dtype if is_continuous(x.type.dtype) else config.floatX
     if is_complex(g.type.dtype) and not is_complex(dtype):
@@ -106,7 +116,7 @@ def with_dtype_of(x: Variable, g: Any) -> Any:
     return g if g.type.dtype == dtype else OPS["cast"](g, dtype)
 
 
-def zeros_for(x: Variable) -> Variable:
+def zeros_for(x: Any) -> Variable:
     """Zeros of the shape of ``x`` in the dtype of its gradient."""
     dtype = x.type.dtype if is_continuous(x.type.dtype) else config.floatX
     return OPS["zeros_like"](x, dtype=dtype)
