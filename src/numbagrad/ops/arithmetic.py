@@ -456,7 +456,8 @@ class Pow(Elementwise):
     dtype, reference, infix, accepts, cost = upcast, np.power, "**", "fc", 40
     samples = [
         pairs(0.3, 3, -2, 2),
-        sample(data(4), np.array([0.0, 1.0, 2.0, 3.0])),
+        sample(data(4, low=0.1), np.array([0.0, 1.0, 2.0, 3.0])),
+        sample(data(4), np.array([0.0, 1.0, 2.0, -3.0]), smooth=False),
         sample(
             np.array([0.0, 0.0, 0.0, -8.0, np.inf, np.nan, 1.0, -0.0]),
             np.array([0.0, 1.0, -1.0, 0.5, 0.0, 0.0, np.nan, 3.0]),

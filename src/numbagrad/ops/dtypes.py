@@ -40,13 +40,14 @@ def upcast(*dtypes: str) -> str:
 def float_of(*dtypes: str) -> str:
     """The dtype of a function that has no integer results, such as a sine.
 
-    >>> float_of("int64"), float_of("float32"), float_of("int8")
-    ('float64', 'float32', 'float32')
+    >>> float_of("int64"), float_of("float32"), float_of("int8"), float_of("int8", "uint16")
+    ('float64', 'float32', 'float32', 'float32')
     """
     common = np.dtype(upcast(*dtypes))
-    if common.kind in "fc":
+    if common.kind in "fc" and not all(is_discrete(d) for d in dtypes):
         return common.name
-    return "float32" if common.itemsize <= 2 else "float64"
+    # Each integer becomes the float that holds it, and these the larger of them.
+    return "float32" if all(np.dtype(d).itemsize <= 2 for d in dtypes) else "float64"
 
 
 def number_of(*dtypes: str) -> str:
