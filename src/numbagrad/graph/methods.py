@@ -319,7 +319,7 @@ class TensorMethods(Variable):
     def transpose(self, *axes: Any) -> Any:
         """The dimensions in another order."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (list, tuple))):
-            (axes,) = axes  # type: ignore[assignment]
+            (axes,) = axes
         return OPS["transpose"](self, axes or None)
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:

@@ -130,7 +130,7 @@ class Op:
             return True
         if type(self) is not type(other) or self.__props__ is None:
             return False
-        return self._props() == other._props()  # type: ignore[attr-defined]
+        return self._props() == other._props()
 
     def __hash__(self) -> int:
         if self.__props__ is None:

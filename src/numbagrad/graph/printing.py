@@ -99,7 +99,7 @@ def _pieces(variable: Variable) -> Pieces:
     node = variable.owner
     if node is None:
         return [_leaf(variable)]
-    op = node.op
+    op: Any = node.op
     if hasattr(op, "pretty"):
         made: Pieces = list(op.pretty(node))
     elif getattr(op, "infix", None) and node.nin > 1:
