@@ -20,7 +20,7 @@ from .sizes import as_length, size_at
 from .structure import DimShuffle, dimshuffle
 from .subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
-__all__ = ["inc_subtensor", "part", "set_subtensor", "subtensor"]
+__all__ = ["inc_subtensor", "set_subtensor", "subtensor"]
 
 
 @register

@@ -471,9 +471,10 @@ def alloc(value: Any, *shape: Any) -> Any:
 def unbroadcast(g: Any, x: Any) -> Any:
     """``g`` summed over the dimensions in which ``x`` was spread, so that it has its shape.
 
-    >>> unbroadcast([[1.0, 2.0], [3.0, 4.0]], as_tensor([0.0])).eval()
+    >>> unbroadcast([[1.0, 2.0], [3.0, 4.0]], [0.0]).eval()
     array([10.])
     """
+    g, x = as_tensor(g), as_tensor(x)
     lead = g.ndim - x.ndim
     if lead > 0:
         g = OPS["sum"](g, axis=tuple(range(lead)))
