@@ -17,9 +17,9 @@ from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, constant
 from ..ops.kinds import UNKNOWN
-from .pattern import Local, on
+from .pattern import Local, Scope, on
 
-__all__ = ["SHAPES", "ShapeEnv", "vector_element"]
+__all__ = ["SHAPES", "ShapeEnv"]
 
 #: A product of unknowns, each by its number, in ascending order.
 Monomial = tuple[int, ...]
@@ -372,26 +372,23 @@ def _performed(node: Apply | None) -> int | None:
 
 
 def _element_read(node: Apply) -> Variable | None:
-    """For ``vector[k]`` with both known: the scalar that stands there."""
-    if type(node.op).__name__ != "Subtensor" or node.outputs[0].type.ndim != 0:
+    """For ``make_vector(a, b, ...)[k]`` with a known ``k``: the scalar that stands there."""
+    if type(node.op).__name__ != "Subtensor" or node.outputs[0].type.ndim != 0:  # type: ignore[attr-defined]
         return None
-    position = constant_position(node)
-    return None if position is None else vector_element(node.inputs[0], position)
-
-
-def constant_position(node: Apply) -> int | None:
-    """The position that a node reads from a vector, if it is known."""
-    return None
-
-
-def vector_element(vector: Variable, position: int) -> Variable | None:
-    """The scalar at a position of a vector that was put together from scalars, or None."""
-    node = vector.owner
-    if node is None or type(node.op).__name__ != "MakeVector":
+    (entry,) = node.op.pattern if len(node.op.pattern) == 1 else (None,)  # type: ignore[attr-defined]
+    if len(node.inputs) == 2 and isinstance(node.inputs[1], Constant):
+        entry = int(node.inputs[1].data)
+    vector = node.inputs[0].owner
+    if vector is None or type(vector.op).__name__ != "MakeVector" or not isinstance(entry, int):
         return None
-    if not -len(node.inputs) <= position < len(node.inputs):
-        return None
-    return node.inputs[position]
+    count = len(vector.inputs)
+    return vector.inputs[entry] if -count <= entry < count else None
+
+
+@on("Subtensor")
+def element_of_scalars(node: Apply, scope: Scope) -> Any:
+    """make_vector(a, b, ...)[1] = b"""
+    return None if scope.owner(node.inputs[0]) is None else _element_read(node)
 
 
 @on("Size")
@@ -401,4 +398,4 @@ def size_in_terms_of_inputs(node: Apply, scope: Any) -> Any:
     return _as_variable(size)
 
 
-SHAPES: list[Local] = [size_in_terms_of_inputs]
+SHAPES: list[Local] = [size_in_terms_of_inputs, element_of_scalars]

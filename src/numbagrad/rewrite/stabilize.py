@@ -7,10 +7,13 @@ else; ``algebra`` holds those that change nothing.
 
 from __future__ import annotations
 
-from ..graph.basic import Apply
-from .pattern import Rule, Scope, operations, rule, variables
+from typing import Any
 
-__all__ = ["STABILIZE"]
+from ..graph.basic import Apply, Variable
+from ..graph.registry import OPS
+from .pattern import Local, Rule, Scope, on, operations, rule, variables
+
+__all__ = ["ROWS", "STABILIZE"]
 
 x, y = variables("x y")
 exp, expm1, log, log1p, log1mexp = operations("exp expm1 log log1p log1mexp")
@@ -28,7 +31,7 @@ def only_here(node: Apply, scope: Scope) -> bool:
     return scope.uses(inner) <= 1
 
 
-STABILIZE: list[Rule] = [
+ROWS: list[Rule] = [
     # The logistic function and its logarithm.
     _row(log(1 + exp(x)), softplus(x)),
     _row(log1p(exp(x)), softplus(x)),
@@ -55,7 +58,115 @@ STABILIZE: list[Rule] = [
     # Overflow and underflow on the way.
     _row(log(exp(x) + exp(y)), logaddexp(x, y)),
     _row(log(exp(x)), x),
+    _row(log(exp(x) / y), x - log(y), domain=(0.1, 3.0)),
     _row(sqrt(sqr(x)), abs(x)),
     _row(sqrt(x**2), abs(x)),
     _row(sqrt(x * x), abs(x)),
+]
+
+
+# -- sums of exponentials --------------------------------------------------------------------------
+
+
+@on("TrueDiv")
+def softmax_of(node: Apply, scope: Scope) -> Any:
+    """exp(x) / sum(exp(x), axis, keepdims=True) = softmax(x, axis)"""
+    above = _made_by(node.inputs[0], "Exp", scope)
+    below = _made_by(node.inputs[1], "DimShuffle", scope)
+    if above is None or below is None:
+        return None
+    x = above.inputs[0]
+    found = _sum_of_exponentials(below.inputs[0], scope)
+    if found is None or found[0] is not x or _is_shifted(x, scope):
+        return None
+    axes = found[1]
+    left = iter(range(x.type.ndim))  # type: ignore[attr-defined]
+    kept = tuple("x" if k in axes else next(left) for k in range(x.type.ndim))  # type: ignore[attr-defined]
+    return OPS["softmax"](x, axis=axes) if below.op.new_order == kept else None  # type: ignore[attr-defined]
+
+
+@on("Log")
+def logsumexp_of(node: Apply, scope: Scope) -> Any:
+    """log(sum(exp(x), axis)) = logsumexp(x, axis)"""
+    inner, order = node.inputs[0], None
+    shuffled = _made_by(inner, "DimShuffle", scope)
+    if shuffled is not None:
+        inner, order = shuffled.inputs[0], shuffled.op.new_order  # type: ignore[attr-defined]
+    found = _sum_of_exponentials(inner, scope)
+    if found is None or _is_shifted(found[0], scope):
+        return None
+    made = OPS["logsumexp"](found[0], axis=found[1])
+    return made if order is None else OPS["dimshuffle"](made, order)
+
+
+@on("Log")
+def log_of_part(node: Apply, scope: Scope) -> Any:
+    """log((exp(x) / y)[i]) = log(exp(x) / y)[i], and so for what else has a safe logarithm"""
+    view = scope.owner(node.inputs[0])
+    if view is None or getattr(view.op, "kind", None) != "View":
+        return None
+    source = view.inputs[0]
+    parts = _made_by(source, "TrueDiv", scope)
+    safe = _made_by(source, "Sigmoid", scope) or (parts and _made_by(parts.inputs[0], "Exp", scope))
+    many = any(v.type.ndim for v in view.inputs[1:] if v is not source)  # type: ignore[attr-defined]
+    if not safe or (many and type(view.op).__name__ != "AdvancedSubtensor"):
+        return None
+    return view.op(OPS["log"](source), *view.inputs[1:])
+
+
+@on("Log")
+def log_of_determinant(node: Apply, scope: Scope) -> Any:
+    """log(abs(det(x))) = slogdet(x)[1]"""
+    size = _made_by(node.inputs[0], "Abs", scope)
+    inner = size and _made_by(size.inputs[0], "Det", scope)
+    if not inner or node.outputs[0].type.dtype != inner.outputs[0].type.dtype:  # type: ignore[attr-defined]
+        return None
+    return OPS["slogdet"](inner.inputs[0])[1]
+
+
+def _made_by(variable: Variable, name: str, scope: Scope) -> Apply | None:
+    """The node that makes ``variable`` if its Op is of the class ``name``."""
+    node = scope.owner(variable)
+    return node if node is not None and type(node.op).__name__ == name else None
+
+
+def _through_casts(variable: Variable, scope: Scope) -> Variable:
+    """What float casts were applied to: sums of single precision are taken in double."""
+    while (node := _made_by(variable, "Cast", scope)) is not None:
+        if not node.inputs[0].type.dtype.startswith("float"):  # type: ignore[attr-defined]
+            break
+        variable = node.inputs[0]
+    return variable
+
+
+def _sum_of_exponentials(variable: Variable, scope: Scope) -> tuple[Any, tuple[int, ...]] | None:
+    """``(x, axes)`` if ``variable`` is the sum of ``exp(x)`` over ``axes``."""
+    total = _made_by(_through_casts(variable, scope), "Sum", scope)
+    inner = total and _made_by(_through_casts(total.inputs[0], scope), "Exp", scope)
+    return (inner.inputs[0], total.op.axes) if total and inner else None  # type: ignore[attr-defined]
+
+
+def _is_shifted(x: Variable, scope: Scope) -> bool:
+    """Whether a largest element was subtracted already, as the safe forms themselves do."""
+    node = _made_by(x, "Sub", scope)
+    if node is None:
+        return False
+    source, top = node.inputs
+    for _ in range(8):
+        made = scope.owner(top)
+        if made is None:
+            return False
+        if type(made.op).__name__ in {"Max", "Peak"}:
+            return made.inputs[0] is source
+        # The choice between the largest and 0 asks whether the largest is finite first.
+        top = made.inputs[1 if type(made.op).__name__ == "Switch" else 0]
+    return False
+
+
+STABILIZE: list[Rule | Local] = [
+    softmax_of,
+    logsumexp_of,
+    log_of_determinant,
+    *ROWS,
+    log_of_part,
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from ..config import config
 from ..graph.basic import Apply, Variable
 from ..graph.registry import OPS
+from ..ops.index_patterns import FULL
 from .pattern import Local, Scope, on
 
 __all__ = ["STRUCTURE"]
@@ -145,12 +146,25 @@ def _is_integer(variable: Variable) -> bool:
     return variable.type.numpy_dtype.kind in "biu"  # type: ignore[attr-defined]
 
 
-# -- vectors of scalars ----------------------------------------------------------------------------
+# -- indexing --------------------------------------------------------------------------------------
 
 
 @on("Subtensor")
-def element_of_scalars(node: Apply, scope: Scope) -> Any:
-    """make_vector(a, b, ...)[1] = b"""
+def whole_slice(node: Apply, scope: Scope) -> Any:
+    """x[:, :] = x"""
+    return node.inputs[0] if all(e == FULL for e in node.op.pattern) else None  # type: ignore[attr-defined]
+
+
+@on("Add")
+def add_into(node: Apply, scope: Scope) -> Any:
+    """x + zeros[i].inc(y) = x[i].inc(y): one array less"""
+    for x, other in (node.inputs, node.inputs[::-1]):
+        written = scope.owner(other)
+        if written is None or getattr(written.op, "set", True) or written.op.kind != "Scatter":  # type: ignore[attr-defined]
+            continue
+        base = written.inputs[0]
+        if scope.value(base) == 0 and x.type == base.type and config.fastmath:
+            return written.op(x, *written.inputs[1:])
     return None
 
 
@@ -164,4 +178,6 @@ STRUCTURE: list[Local] = [
     twice_the_same,
     sum_of_negative,
     sum_of_multiple,
+    whole_slice,
+    add_into,
 ]
