@@ -14,7 +14,7 @@ from ..graph.registry import OPS, register
 from ..graph.tensor import as_tensor
 from ..testing.samples import data, sample
 from .axes import keep_dims, normalize_axes
-from .dtypes import float_of, is_complex
+from .dtypes import float_of, is_complex, is_continuous
 from .reductions import Max, sum_
 
 __all__ = ["Peak", "log_softmax", "logsumexp", "softmax"]
@@ -34,6 +34,12 @@ class Peak(Max):
         sample(np.zeros((0, 3)), axes=(0,), smooth=False),
         sample(np.array([np.nan, 1.0]), axes=(0,), smooth=False),
     ]
+
+    def prepare(self, x: Any) -> list[Any]:  # type: ignore[override]
+        (x,) = super().prepare(x)
+        if not is_continuous(x.type.dtype):
+            raise TypeError(f"{self}: integers have no -inf; got dtype {x.type.dtype}")
+        return [x]
 
     def identity(dtype):
         return -np.inf

@@ -208,6 +208,13 @@ class SolveSymmetric(_System):
     __props__ = ("definite",)
     samples = _systems(spd, definite=True) + _systems(spd, definite=False)
 
+    def prepare(self, a: Any, b: Any) -> list[Any]:  # type: ignore[override]
+        variables = super().prepare(a, b)
+        if not self.definite and is_complex(variables[0].type.dtype):
+            # LAPACK's sysv takes a complex matrix as symmetric, not as Hermitian.
+            raise TypeError(f"{self} is for real matrices; solve with the whole matrix")
+        return variables
+
     def template(a, b, definite):
         if definite:
             return lapack.solve_posdef(a, b, True)
@@ -345,6 +352,14 @@ def _apply(name: str, op: Any, a: Any, b: Any, b_ndim: int | None) -> Any:
     return OPS["dimshuffle"](made, list(range(made.ndim - 1)))
 
 
+def _whole(a: Any, lower: bool, hermitian: bool) -> Any:
+    """The symmetric or Hermitian matrix of which ``a`` holds one triangle."""
+    if hermitian:
+        return from_lower(a if lower else adjoint(a))
+    below = a if lower else transposed(a)
+    return OPS["add"](OPS["tril"](below), transposed(OPS["tril"](below, -1)))
+
+
 _IGNORED = ("check_finite", "overwrite_a", "overwrite_b")
 
 
@@ -399,11 +414,9 @@ def solve(
     swapped = OPS["matrix_transpose"]
     if assumed == "gen":
         return _apply("solve", Solve(), swapped(a) if transposed else a, b, b_ndim)
-    complex_symmetric = assumed == "sym" and is_complex(a.type.dtype)
-    if complex_symmetric:
-        below = a if lower else swapped(a)
-        whole = OPS["add"](OPS["tril"](below), swapped(OPS["tril"](below, -1)))
-        return _apply("solve", Solve(), whole, b, b_ndim)
+    if is_complex(a.type.dtype) and assumed != "pos":
+        whole = _whole(a, lower, hermitian=assumed == "her")
+        return _apply("solve", Solve(), swapped(whole) if transposed else whole, b, b_ndim)
     below = a if lower else adjoint(a)
     if transposed:
         below = conjugate(below)  # the transpose of a Hermitian matrix is its conjugate
