@@ -30,7 +30,7 @@ __all__ = ["ALGEBRA", "CASTS"]
 
 x, y, z = variables("x y z")
 c, d = constants("c d")
-sqr, sqrt, reciprocal, cos, cosh = operations("sqr sqrt reciprocal cos cosh")
+neg, sqr, sqrt, reciprocal, cos, cosh = operations("neg sqr sqrt reciprocal cos cosh")
 maximum, minimum, switch, masked = operations("maximum minimum switch masked")
 and_, or_, invert = operations("and or invert")
 zeros_like, ones_like = operations("zeros_like ones_like")
@@ -81,7 +81,7 @@ ALGEBRA: list[Rule] = [
     rule(x / 1, x),
     rule(1 / x, reciprocal(x)),
     # Signs move outwards, where they meet.
-    rule(-(-x), x),
+    rule(neg(neg(x)), x),
     rule(x + -y, x - y, kinds="iufc"),
     rule(x - -y, x + y, kinds="iufc"),
     rule(-(x - y), y - x),

@@ -81,7 +81,7 @@ def fold(node: Apply, scope: Scope) -> Any:
             TensorConstant(v.type.clone(shape=np.shape(s[0])), v.type.filter(s[0]))
             for v, s in zip(node.outputs, storage, strict=True)
         ]
-    except Exception:  # noqa: BLE001 - whatever is wrong with the values is said at run time
+    except Exception:  # whatever is wrong with the values is said at run time
         return None
     return None if any(c.data.size > largest for c in made) else made
 

@@ -165,7 +165,7 @@ class ShapeEnv:
         return made
 
     def _polynomial(self, size: Size) -> Polynomial:
-        """The polynomial of a size; what it is computed from is visited first, without recursion."""
+        """The polynomial of a size, found after those of what it is computed from."""
         if isinstance(size, (int, np.integer)):
             return _number(int(size))
         stack: list[Variable] = [size]
@@ -366,7 +366,7 @@ def _performed(node: Apply | None) -> int | None:
     storage: list[list[Any]] = [[None]]
     try:
         node.op.perform(node, [v.data for v in node.inputs], storage)  # type: ignore[attr-defined]
-    except Exception:  # noqa: BLE001 - the error belongs to the call, not to the analysis
+    except Exception:  # the error belongs to the call, not to the analysis
         return None
     return int(storage[0][0])
 

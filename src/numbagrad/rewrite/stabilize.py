@@ -18,7 +18,7 @@ __all__ = ["ROWS", "STABILIZE"]
 x, y = variables("x y")
 exp, expm1, log, log1p, log1mexp = operations("exp expm1 log log1p log1mexp")
 softplus, sigmoid, logaddexp = operations("softplus sigmoid logaddexp")
-sqr, sqrt, reciprocal = operations("sqr sqrt reciprocal")
+sqr, sqrt, reciprocal, neg = operations("sqr sqrt reciprocal neg")
 
 
 def _row(pattern: object, result: object, **options: object) -> Rule:
@@ -46,7 +46,7 @@ ROWS: list[Rule] = [
     _row(log(1 - sigmoid(x)), -softplus(x)),
     _row(log1p(-sigmoid(x)), -softplus(x)),
     _row(1 - sigmoid(x), sigmoid(-x), where=only_here),
-    _row(-(-x), x),
+    _row(neg(neg(x)), x),
     # Near 0 and near 1.
     _row(log(1 - exp(x)), log1mexp(x), domain=(-3.0, -0.1)),
     _row(log1p(-exp(x)), log1mexp(x), domain=(-3.0, -0.1)),
