@@ -112,7 +112,7 @@ class Declared(Op):
         one, forward mode is done by two reverse sweeps.
     """
 
-    __props__ = ()
+    __props__: ClassVar[tuple[str, ...]] = ()
     #: What a class of this kind must define, with the words used when it does not.
     needs: ClassVar[dict[str, str]] = {}
     kind: ClassVar[str] = "declared"
@@ -211,10 +211,10 @@ class Declared(Op):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
         with np.errstate(all="ignore"):
             made = type(self).reference(*inputs, *self.parameters())
-        for storage, value, variable in zip(
-            output_storage, [made] if self.nout == 1 else made, node.outputs, strict=True
-        ):
-            storage[0] = np.array(value, dtype=variable.type.dtype)  # a copy: nothing aliases
+            for storage, value, variable in zip(
+                output_storage, [made] if self.nout == 1 else made, node.outputs, strict=True
+            ):
+                storage[0] = np.array(value, dtype=variable.type.dtype)  # nothing aliases
 
     # -- differentiating -------------------------------------------------------------------
 
@@ -318,6 +318,8 @@ class Elementwise(Declared, abstract=True):
         "samples": "what the tests feed it",
     }
     template: ClassVar[Any] = None
+    #: Whether all it does is change the dtype, which code generation does itself.
+    is_cast: ClassVar[bool] = False
     #: A simpler template for integers, which have no NaN; sizes are computed with it.
     whole_template: ClassVar[Any] = None
     partials: ClassVar[Any] = None

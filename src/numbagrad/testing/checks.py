@@ -30,7 +30,7 @@ from ..graph.registry import OPS
 from ..graph.tensor import DTYPES, TensorType
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..ops.dtypes import is_continuous
-from ..ops.kinds import Elementwise, View, no_partials
+from ..ops.kinds import Elementwise, Scatter, View, no_partials
 from .samples import Sample
 
 __all__ = [
@@ -106,7 +106,7 @@ def _types(op: Any, arrays: Sequence[np.ndarray], exact: bool) -> list[TensorTyp
     for array in arrays:
         shape: list[int | None] = list(array.shape) if exact else [None] * array.ndim
         if not isinstance(op, Elementwise):
-            if array.ndim > 1 or isinstance(op, View):
+            if array.ndim > 1 or isinstance(op, (View, Scatter)):
                 shape = [1 if n == 1 else s for n, s in zip(array.shape, shape, strict=True)]
         else:
             for k in range(1, array.ndim + 1):
