@@ -1,0 +1,128 @@
+"""How compiled code calls a routine that takes everything by reference (BLAS, LAPACK).
+
+Only Numba intrinsics live here; no mathematics. One intrinsic makes a whole call: it puts every
+scalar into a stack slot and passes pointers, because an intrinsic for each argument would cost
+some ten times the compile time.
+
+How arguments are passed: a C-contiguous array as a pointer to its data (it is kept alive until the
+routine returns); an integer as a 32-bit integer; a one-letter string or a ``uint8`` as a character;
+a float or complex number in the dtype of the first float or complex array.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from . import symbols
+
+_LETTER = {
+    types.float32: "s",
+    types.float64: "d",
+    types.complex64: "c",
+    types.complex128: "z",
+}
+_BYTES = ir.IntType(8).as_pointer()
+
+
+def _dtype_of_call(args):
+    for arg in args:
+        if isinstance(arg, types.Array) and arg.dtype in _LETTER:
+            return arg.dtype
+    raise TypingError(f"no array of a dtype that BLAS and LAPACK know among {args}")
+
+
+def _pointer(context, builder, typ, value, dtype):
+    """Pointer to what the routine shall read: an array's data or a new stack slot."""
+    if isinstance(typ, types.Array):
+        data = context.make_array(typ)(context, builder, value).data
+        return builder.bitcast(data, _BYTES)
+    if isinstance(typ, types.StringLiteral):
+        value = ir.Constant(ir.IntType(8), ord(typ.literal_value))
+    elif typ != types.uint8:
+        wanted = types.int32 if isinstance(typ, types.Integer) else dtype
+        value = context.cast(builder, value, typ, wanted)
+    return builder.bitcast(cgutils.alloca_once_value(builder, value), _BYTES)
+
+
+def emit_call(context, builder, routine, dtype, arguments, returns=None, info=None):
+    """Emit the call of ``routine`` with ``arguments``, pairs of a Numba type and an LLVM value.
+
+    ``info`` is the pointer of LAPACK's last argument, if there is one.
+    """
+    name = symbols.PREFIX + _LETTER[dtype] + routine
+    pointers = [_pointer(context, builder, typ, value, dtype) for typ, value in arguments]
+    if info is not None:
+        pointers.append(builder.bitcast(info, _BYTES))
+    function_type = ir.FunctionType(returns or ir.VoidType(), [_BYTES] * len(pointers))
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    return builder.call(function, pointers)
+
+
+def prepare_call(routine, args):
+    """Check the types ``args`` of a call, register its symbol and give its dtype."""
+    for arg in args:
+        if isinstance(arg, types.Array) and arg.layout != "C":
+            raise TypingError(f"the array must be C-contiguous, its type is {arg}")
+        if isinstance(arg, types.StringLiteral) and len(arg.literal_value) != 1:
+            raise TypingError(f"a character argument has one letter, got {arg.literal_value!r}")
+    dtype = _dtype_of_call(args)
+    symbols.register([symbols.PREFIX + _LETTER[dtype] + routine])
+    return dtype
+
+
+def _constant_name(routine):
+    if not isinstance(routine, types.StringLiteral):
+        raise TypingError("the routine's name must be a constant")
+    return routine.literal_value
+
+
+def _pairs(builder, signature, values):
+    # The last formal argument stands for all of *args: a tuple of types, and a struct of values.
+    for i, typ in enumerate(signature.args[-1].types):
+        yield typ, builder.extract_value(values[-1], i)
+
+
+@intrinsic(prefer_literal=True)
+def call_blas(typingctx, routine, *args):
+    """Call the BLAS subroutine ``routine`` (no type letter) in the dtype of the arrays."""
+    name = _constant_name(routine)
+    dtype = prepare_call(name, args)
+
+    def codegen(context, builder, signature, values):
+        emit_call(context, builder, name, dtype, _pairs(builder, signature, values))
+        return context.get_dummy_value()
+
+    return types.none(routine, types.StarArgTuple.from_types(args)), codegen
+
+
+@intrinsic(prefer_literal=True)
+def call_lapack(typingctx, routine, *args):
+    """Call the LAPACK subroutine ``routine``; its last argument, ``info``, is the result."""
+    name = _constant_name(routine)
+    dtype = prepare_call(name, args)
+
+    def codegen(context, builder, signature, values):
+        info = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(32), 0))
+        pairs = _pairs(builder, signature, values)
+        emit_call(context, builder, name, dtype, pairs, info=info)
+        return builder.load(info)
+
+    return types.int32(routine, types.StarArgTuple.from_types(args)), codegen
+
+
+@intrinsic(prefer_literal=True)
+def call_special(typingctx, routine, x):
+    """Call SciPy's special function ``routine``: a double from a double."""
+    name = symbols.PREFIX + _constant_name(routine)
+    symbols.register([name])
+
+    def codegen(context, builder, signature, values):
+        double, integer = ir.DoubleType(), ir.IntType(32)
+        function_type = ir.FunctionType(double, [double, integer])
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        # The integer is Cython's "skip dispatch", which functions outside a class ignore.
+        return builder.call(function, [values[-1], ir.Constant(integer, 0)])
+
+    return types.float64(routine, types.float64), codegen

@@ -1,0 +1,271 @@
+"""Products of matrices and vectors: BLAS for floats and complex numbers, loops for the others.
+
+Both operands are C-contiguous and have one dtype, which the result has too. A C-contiguous matrix
+is what Fortran reads as its transpose, so ``c = a @ b`` is computed as ``c.T = b.T @ a.T`` and
+nothing is copied. Lengths must be below 2**31. Only products live here; solvers are in ``lapack``.
+
+>>> import numpy as np
+>>> gemm(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+array([[11.]])
+"""
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from ._arrays import clear, new_array
+from ._inner import call_inner
+from ._pointers import emit_call, prepare_call
+from ._scalars import cast_like
+
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+@njit(**_OPTIONS)
+def gemm(a, b):
+    """``a @ b`` of two matrices; ValueError if their shapes do not fit."""
+    m, k = a.shape
+    rows, n = b.shape
+    if k != rows:
+        raise ValueError("gemm: the inner lengths of the two matrices differ")
+    c = new_array(a, (m, n))
+    _write_product(c, a, False, b, False, k)
+    return c
+
+
+@njit(**_OPTIONS)
+def gemm_tn(a, b):
+    """``a.T @ b`` of two matrices; ValueError if their shapes do not fit."""
+    k, m = a.shape
+    rows, n = b.shape
+    if k != rows:
+        raise ValueError("gemm_tn: the inner lengths of the two matrices differ")
+    c = new_array(a, (m, n))
+    _write_product(c, a, True, b, False, k)
+    return c
+
+
+@njit(**_OPTIONS)
+def gemm_nt(a, b):
+    """``a @ b.T`` of two matrices; ValueError if their shapes do not fit."""
+    m, k = a.shape
+    n, columns = b.shape
+    if k != columns:
+        raise ValueError("gemm_nt: the inner lengths of the two matrices differ")
+    c = new_array(a, (m, n))
+    _write_product(c, a, False, b, True, k)
+    return c
+
+
+@njit(**_OPTIONS)
+def gemm_tt(a, b):
+    """``a.T @ b.T`` of two matrices; ValueError if their shapes do not fit."""
+    k, m = a.shape
+    n, columns = b.shape
+    if k != columns:
+        raise ValueError("gemm_tt: the inner lengths of the two matrices differ")
+    c = new_array(a, (m, n))
+    _write_product(c, a, True, b, True, k)
+    return c
+
+
+@njit(**_OPTIONS)
+def gemv(a, x):
+    """``a @ x`` of a matrix and a vector; ValueError if their shapes do not fit."""
+    m, k = a.shape
+    if x.size != k:
+        raise ValueError("gemv: the vector's length is not the matrix's number of columns")
+    y = new_array(a, m)
+    clear(y)
+    _add_matvec(y, a, True, x)
+    return y
+
+
+@njit(**_OPTIONS)
+def gevm(x, a):
+    """``x @ a`` of a vector and a matrix; ValueError if their shapes do not fit."""
+    k, n = a.shape
+    if x.size != k:
+        raise ValueError("gevm: the vector's length is not the matrix's number of rows")
+    y = new_array(a, n)
+    clear(y)
+    _add_matvec(y, a, False, x)
+    return y
+
+
+@njit(**_OPTIONS)
+def vdot(x, y):
+    """Sum of the products of two vectors' elements; nothing is conjugated."""
+    if x.size != y.size:
+        raise ValueError("vdot: the vectors' lengths differ")
+    return _inner(x, y)
+
+
+# The rest chooses by dtype at compile time. They are intrinsics and no overloads, because an
+# overload is one more function to type, optimise and link, which took most of the compile time.
+
+
+def _one_of(array, other, blas, boolean, integer):
+    """The choice for the one dtype of the two arrays."""
+    dtype = array.dtype
+    if dtype != other.dtype:
+        raise TypingError(f"both operands must have one dtype, got {dtype} and {other.dtype}")
+    if isinstance(dtype, types.Float | types.Complex):
+        return blas
+    if isinstance(dtype, types.Boolean):
+        return boolean
+    if isinstance(dtype, types.Integer):
+        return integer
+    raise TypingError(f"no product of arrays of {dtype}")
+
+
+def _compiled(loops):
+    """Code generator that compiles the function ``loops`` and calls it."""
+
+    def codegen(context, builder, signature, values):
+        return call_inner(context, builder, loops, signature, values)
+
+    return codegen
+
+
+def _flag(builder, transposed):
+    letters = [ir.Constant(ir.IntType(8), ord(letter)) for letter in "TN"]
+    return types.uint8, builder.select(transposed, *letters)
+
+
+def _lengths(context, builder, array_type, array):
+    """Rows and columns as arguments, and the leading dimension, which must not be zero."""
+    shape = context.make_array(array_type)(context, builder, array).shape
+    rows, columns = builder.extract_value(shape, 0), builder.extract_value(shape, 1)
+    one = ir.Constant(columns.type, 1)
+    leading = builder.select(builder.icmp_signed("<", columns, one), one, columns)
+    return (types.intp, rows), (types.intp, columns), (types.intp, leading)
+
+
+def _number(context, value):
+    return types.float64, context.get_constant(types.float64, value)
+
+
+@intrinsic
+def _write_product(typingctx, c, a, a_transposed, b, b_transposed, k):
+    """Write the product into ``c``, whose elements are overwritten unread."""
+    args = c, a, a_transposed, b, b_transposed, k
+    codegen = _one_of(a, b, _product_blas, _compiled(_product_bool), _compiled(_product_integer))
+    if codegen is _product_blas:
+        prepare_call("gemm", args)
+    return types.none(*args), codegen
+
+
+def _product_blas(context, builder, signature, values):
+    c_type, a_type, _, b_type, _, k_type = signature.args
+    c, a, a_transposed, b, b_transposed, k = values
+    m, n, ldc = _lengths(context, builder, c_type, c)
+    lda = _lengths(context, builder, a_type, a)[2]
+    ldb = _lengths(context, builder, b_type, b)[2]
+    flags = _flag(builder, b_transposed), _flag(builder, a_transposed)
+    operands = (b_type, b), ldb, (a_type, a), lda
+    one, zero = _number(context, 1.0), _number(context, 0.0)
+    sizes = n, m, (k_type, k)
+    arguments = (*flags, *sizes, one, *operands, zero, (c_type, c), ldc)
+    emit_call(context, builder, "gemm", a_type.dtype, arguments)
+    return context.get_dummy_value()
+
+
+def _product_integer(c, a, a_transposed, b, b_transposed, k):
+    m, n = c.shape
+    clear(c)
+    for i in range(m):
+        for p in range(k):
+            factor = a[p, i] if a_transposed else a[i, p]
+            for j in range(n):
+                other = b[j, p] if b_transposed else b[p, j]
+                c[i, j] = cast_like(c, c[i, j] + factor * other)
+
+
+def _product_bool(c, a, a_transposed, b, b_transposed, k):
+    m, n = c.shape
+    clear(c)
+    for i in range(m):
+        for p in range(k):
+            factor = a[p, i] if a_transposed else a[i, p]
+            for j in range(n):
+                c[i, j] |= factor & (b[j, p] if b_transposed else b[p, j])
+
+
+@intrinsic
+def _add_matvec(typingctx, y, a, by_rows, x):
+    """Add ``a @ x`` (``by_rows``) or ``x @ a`` to ``y``.
+
+    Added to zeros and not written, because BLAS implementations differ in how a factor 0 treats
+    a NaN that an unset ``y`` may hold.
+    """
+    args = y, a, by_rows, x
+    codegen = _one_of(a, x, _matvec_blas, _compiled(_matvec_bool), _compiled(_matvec_integer))
+    if codegen is _matvec_blas:
+        prepare_call("gemv", args)
+    return types.none(*args), codegen
+
+
+def _matvec_blas(context, builder, signature, values):
+    y_type, a_type, _, x_type = signature.args
+    y, a, by_rows, x = values
+    m, n, lda = _lengths(context, builder, a_type, a)
+    one, step = _number(context, 1.0), (types.intp, ir.Constant(ir.IntType(64), 1))
+    arguments = (_flag(builder, by_rows), n, m, one, (a_type, a), lda, (x_type, x), step)
+    emit_call(context, builder, "gemv", a_type.dtype, (*arguments, one, (y_type, y), step))
+    return context.get_dummy_value()
+
+
+def _matvec_integer(y, a, by_rows, x):
+    m, n = a.shape
+    for i in range(m):
+        for j in range(n):
+            if by_rows:
+                y[i] = cast_like(y, y[i] + a[i, j] * x[j])
+            else:
+                y[j] = cast_like(y, y[j] + a[i, j] * x[i])
+
+
+def _matvec_bool(y, a, by_rows, x):
+    m, n = a.shape
+    for i in range(m):
+        for j in range(n):
+            if by_rows:
+                y[i] |= a[i, j] & x[j]
+            else:
+                y[j] |= a[i, j] & x[i]
+
+
+@intrinsic
+def _inner(typingctx, x, y):
+    """Sum of products of two vectors of one length."""
+    # Compilers disagree on how a Fortran function returns a complex number: a loop does it.
+    blas = _inner_blas if isinstance(x.dtype, types.Float) else _compiled(_inner_loop)
+    codegen = _one_of(x, y, blas, _compiled(_inner_bool), _compiled(_inner_loop))
+    if codegen is _inner_blas:
+        prepare_call("dot", (x, y))
+    return x.dtype(x, y), codegen
+
+
+def _inner_blas(context, builder, signature, values):
+    (x_type, y_type), (x, y) = signature.args, values
+    size = builder.extract_value(context.make_array(x_type)(context, builder, x).shape, 0)
+    step = types.intp, ir.Constant(ir.IntType(64), 1)
+    arguments = (types.intp, size), (x_type, x), step, (y_type, y), step
+    returns = context.get_value_type(x_type.dtype)
+    return emit_call(context, builder, "dot", x_type.dtype, arguments, returns)
+
+
+def _inner_loop(x, y):
+    total = cast_like(x, 0)
+    for i in range(x.size):
+        total = cast_like(x, total + x[i] * y[i])
+    return total
+
+
+def _inner_bool(x, y):
+    for i in range(x.size):
+        if x[i] and y[i]:
+            return True
+    return False

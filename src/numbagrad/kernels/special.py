@@ -1,0 +1,193 @@
+"""Mathematics on single numbers that Python's operators and ``math`` lack or treat otherwise.
+
+``float32`` in, ``float32`` out; any other real number gives ``float64``. Inside, all but rounding
+and division work in double precision. Special values follow C99 and NumPy or SciPy; nothing raises.
+Only functions of one or two real scalars live here.
+
+>>> softplus(0.0) == math.log(2.0)
+True
+>>> floor_divide_float(-7.0, 2.0), remainder_float(-7.0, 2.0)
+(-4.0, 1.0)
+"""
+
+import math
+
+from numba import float64, njit
+
+from ._pointers import call_special
+from ._scalars import cast_like, float_like, float_like_both, floor, fmod, round_from_zero
+
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_LOG_2 = math.log(2.0)
+
+
+@njit(**_OPTIONS)
+def round_half_away(x):
+    """The nearest whole number, halves away from zero; keeps the dtype and the sign of zero."""
+    return round_from_zero(x)
+
+
+@njit(**_OPTIONS)
+def floor_divide_float(x, y):
+    """``np.floor_divide`` of two floats of one dtype.
+
+    Where the quotient is finite it is a whole number consistent with `remainder_float`; dividing
+    by zero gives an infinity or NaN as ``x / y`` does.
+    """
+    if y == 0:
+        return cast_like(x, x / y)
+    rest = fmod(x, y)
+    quotient = (x - rest) / y
+    # fmod has the sign of x; Python's remainder has that of y.
+    if rest != 0 and (rest < 0) != (y < 0):
+        quotient -= 1
+    if quotient == 0:
+        return cast_like(x, math.copysign(0.0, x / y))
+    # The quotient is a whole number up to rounding errors: take the nearest, not the floor.
+    whole = floor(quotient)
+    if quotient - whole > 0.5:
+        whole += 1
+    return cast_like(x, whole)
+
+
+@njit(**_OPTIONS)
+def remainder_float(x, y):
+    """``np.mod`` of two floats of one dtype: the remainder with the sign of ``y``."""
+    rest = fmod(x, y)
+    if rest == 0:
+        return cast_like(x, math.copysign(0.0, y))
+    if (rest < 0) != (y < 0):
+        # A NaN stays one. Dividing by zero gives NaN, which the addition of a zero keeps.
+        rest += y
+    return cast_like(x, rest)
+
+
+@njit(**_OPTIONS)
+def logaddexp(x, y):
+    """``log(exp(x) + exp(y))`` without overflow."""
+    a, b = float64(x), float64(y)
+    # Equal infinities have no difference.
+    if a == b:
+        return float_like_both(x, y, a + _LOG_2)
+    return float_like_both(x, y, max(a, b) + math.log1p(math.exp(-abs(a - b))))
+
+
+@njit(**_OPTIONS)
+def logaddexp2(x, y):
+    """``log2(2**x + 2**y)`` without overflow."""
+    a, b = float64(x), float64(y)
+    if a == b:
+        return float_like_both(x, y, a + 1.0)
+    tail = math.log1p(2.0 ** (-abs(a - b)))
+    return float_like_both(x, y, max(a, b) + tail / _LOG_2)
+
+
+@njit(**_OPTIONS)
+def softplus(x):
+    """``log(1 + exp(x))`` without overflow."""
+    a = float64(x)
+    # max(a, 0) + log(1 + exp(-|a|)); written so that a NaN stays one.
+    tail = math.log1p(math.exp(-abs(a)))
+    return float_like(x, a + tail if a > 0 else tail)
+
+
+@njit(**_OPTIONS)
+def sigmoid(x):
+    """``1 / (1 + exp(-x))`` without overflow, exact to rounding at both ends."""
+    a = float64(x)
+    small = math.exp(-abs(a))
+    return float_like(x, (1.0 if a >= 0 else small) / (1.0 + small))
+
+
+@njit(**_OPTIONS)
+def log1mexp(x):
+    """``log(1 - exp(x))`` for ``x < 0``; -inf at 0, NaN above.
+
+    Which of the two forms is exact changes at ``-log(2)``: Mächler, "Accurately computing
+    log(1 - exp(-|a|))", 2012.
+    """
+    a = float64(x)
+    if a > -_LOG_2:
+        return float_like(x, math.log(-math.expm1(a)))
+    return float_like(x, math.log1p(-math.exp(a)))
+
+
+@njit(**_OPTIONS)
+def erf(x):
+    """Error function."""
+    return float_like(x, math.erf(float64(x)))
+
+
+@njit(**_OPTIONS)
+def erfc(x):
+    """``1 - erf(x)``, exact where that is small."""
+    return float_like(x, math.erfc(float64(x)))
+
+
+@njit(**_OPTIONS)
+def erfcx(x):
+    """``exp(x**2) * erfc(x)`` without overflow or underflow for large ``x``."""
+    return float_like(x, call_special("erfcx", float64(x)))
+
+
+@njit(**_OPTIONS)
+def erfinv(x):
+    """Inverse of `erf`; infinite at -1 and 1, NaN beyond."""
+    return float_like(x, call_special("erfinv", float64(x)))
+
+
+@njit(**_OPTIONS)
+def erfcinv(x):
+    """Inverse of `erfc`; infinite at 0 and 2, NaN beyond."""
+    return float_like(x, call_special("erfcinv", float64(x)))
+
+
+@njit(**_OPTIONS)
+def gamma(x):
+    """Gamma function."""
+    return float_like(x, call_special("gamma", float64(x)))
+
+
+@njit(**_OPTIONS)
+def gammaln(x):
+    """``log(abs(gamma(x)))``."""
+    return float_like(x, call_special("gammaln", float64(x)))
+
+
+@njit(**_OPTIONS)
+def digamma(x):
+    """Derivative of `gammaln`."""
+    return float_like(x, call_special("psi", float64(x)))
+
+
+@njit(**_OPTIONS)
+def polygamma1(x):
+    """Derivative of `digamma` (trigamma); infinite at 0, -1, -2, ...
+
+    Recurrence, reflection and asymptotic series: Abramowitz and Stegun, 6.4.6, 6.4.7, 6.4.12.
+    """
+    a = float64(x)
+    if a > 0:
+        return float_like(x, _trigamma_positive(a))
+    if a == floor(a):
+        # Minus infinity has no limit.
+        return float_like(x, math.inf if a > -math.inf else math.nan)
+    # trigamma(1 - a) + trigamma(a) = (pi / sin(pi a))**2; only the fraction matters to the sine.
+    sine = math.sin(math.pi * (a - round_from_zero(a)))
+    ratio = math.pi / sine
+    return float_like(x, ratio * ratio - _trigamma_positive(1.0 - a))
+
+
+@njit(**_OPTIONS)
+def _trigamma_positive(x):
+    shifted = 0.0
+    # trigamma(x) = trigamma(x + 1) + 1 / x**2 until the series is exact in double precision.
+    while x < 12.0:
+        shifted += 1.0 / (x * x)
+        x += 1.0
+    # 1/x + 1/(2 x**2) + sum of B(2k) / x**(2k + 1), by Horner's rule in 1/x**2.
+    u = 1.0 / (x * x)
+    series = u * (-691.0 / 2730.0 + u * (7.0 / 6.0))
+    series = u * (-1.0 / 30.0 + u * (5.0 / 66.0 + series))
+    series = u * (1.0 / 6.0 + u * (-1.0 / 30.0 + u * (1.0 / 42.0 + series)))
+    return shifted + (1.0 + (0.5 / x + series)) / x
