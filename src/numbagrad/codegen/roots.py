@@ -91,7 +91,8 @@ class Demand:
                             self.sizes[size] = None
                             if size.owner is not None and size.owner not in done:
                                 todo.append(size)
-        self.nodes = self._sort([*self.outputs, *self.sizes], set())
+        # Sizes first: whoever needs one finds it computed and named.
+        self.nodes = self._sort([*self.sizes, *self.outputs], set())
 
     def _obligations(self, outputs: Sequence[Variable]) -> list[Any]:
         for node in self._sort(outputs, set()):

@@ -90,6 +90,12 @@ class Template:
     result: Any
     names: dict[str, Any]
 
+    def uses(self, parameter: str) -> int:
+        """How often the return expression mentions a parameter."""
+        if self.result is None:
+            return 1
+        return sum(isinstance(n, ast.Name) and n.id == parameter for n in ast.walk(self.result))
+
 
 @lru_cache(maxsize=4096)
 def read_template(function: Callable[..., Any]) -> Template:
@@ -150,10 +156,18 @@ def splice(
         ``resolve(name, object)`` gives the name under which printed code finds a global.
     """
     if template.result is None:
-        called = resolve(template.function.__name__, template.function)
+        called = resolve(_title(template.function), template.function)
         return Text(f"{called}({', '.join(a.text for a in arguments)})")
     bound = dict(zip(template.parameters, arguments, strict=True))
     return _Printer(bound, template.names, dtype, resolve).text(template.result)
+
+
+def _title(function: Callable[..., Any]) -> str:
+    """``cholesky`` for ``Cholesky.template``, else the function's own name."""
+    *_, owner, name = ["", *function.__qualname__.split(".")]
+    if "template" not in name or not owner or owner == "<locals>":
+        return name
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", owner).lower()
 
 
 class _Printer:

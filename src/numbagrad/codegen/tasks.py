@@ -125,7 +125,7 @@ class TaskList:
         self._nodes: set[Apply] = set()
         self._writers: dict[int, set[int]] = {}
         self._checks: dict[Apply, set[int]] = {}
-        self._known_checks: dict[int, int] = {}
+        self._known_checks: dict[tuple[int, ...], int] = {}
         self._inlined: dict[Apply, set[Apply]] = {}
         self._given_away: set[int] = set()
         self._wanted = set(demand.outputs)
@@ -151,7 +151,8 @@ class TaskList:
 
     def _new_buffer(self, variable: Variable, dtype: str | None = None) -> Buffer:
         role = "output" if variable in self._wanted else "temporary"
-        name = self.names.new(variable.name) if variable.name else self.names.numbered("t")
+        stem = "n" if variable in self.demand.sizes else "t"
+        name = self.names.new(variable.name) if variable.name else self.names.numbered(stem)
         return self.table.buffer(
             name, dtype or variable.type.dtype, self.shape(variable), role, variable
         )
@@ -192,22 +193,18 @@ class TaskList:
         return tuple(self.size(s) for s in self.env.shape(variable))
 
     def size(self, size: Any) -> Expression:
-        """A size as an expression; prefers the dimension of an array that exists."""
+        """A size as an expression: equal sizes are one, a dimension of an array if there is one."""
+        if isinstance(size, Constant):
+            size = int(size.data)
+        size = size if isinstance(size, (int, np.integer)) else self.env.canonical(size)
         if isinstance(size, (int, np.integer)):
             return self.table.of(int(size))
-        if isinstance(size, Constant):
-            return self.table.of(int(size.data))
         owner = size.owner
-        if owner is not None and kind_of(owner) == "Size":
-            source = self.demand.size_source(owner)
-            if source is not size and not (isinstance(source, Variable) and source.owner is owner):
-                return self.size(source)
-            buffer = self.buffers[owner.inputs[0]]
-            known = buffer.variable.type.shape[owner.op.axis]
-            if known is not None:
-                return self.table.of(known)
-            return self.table.size(buffer, owner.op.axis)
-        return self.element(size, ())
+        if owner is None or kind_of(owner) != "Size":
+            return self.element(size, ())
+        buffer = self.buffers[owner.inputs[0]]
+        known = buffer.variable.type.shape[owner.op.axis]
+        return self.table.of(known) if known is not None else self.table.size(buffer, owner.op.axis)
 
     def _sizes_agree(self) -> None:
         """The checks of sizes that could not be proved equal, those at entry first."""
@@ -245,13 +242,16 @@ class TaskList:
         ranges: dict[str, Expression] | None = None,
     ) -> None:
         """A check that has to pass before anything of the node is computed."""
-        number = self._known_checks.get(condition.number)
-        if number is None or axes:
+        places = {a: self.table.axis(f"@check{p}") for p, a in enumerate(axes)}
+        general = self.table.substitute(condition, places, {})
+        key = (general.number, *((ranges or {})[a].number for a in axes))
+        number = self._known_checks.get(key)
+        if number is None:
             task = self._add(
                 "check", None, [], list(axes), ranges or {}, (), condition, failure=failure
             )
             task.node = node
-            number = self._known_checks[condition.number] = task.number
+            number = self._known_checks[key] = task.number
         self._nodes = set()
         self._checks.setdefault(node, set()).add(number)
 
@@ -309,7 +309,7 @@ class TaskList:
         assert node is not None, f"{variable!r} has no value: it is no input of the function"
         op = node.op
         if kind_of(node) == "Size":
-            return self.size(variable)
+            return self.size(self.demand.size_source(node))
         if isinstance(op, Elementwise):
             dtypes = op.argument_dtypes(node.inputs, variable.type.dtype)
             arguments = [
@@ -323,8 +323,7 @@ class TaskList:
         )
 
     def _apply(self, op: Any, arguments: list[Expression], dtype: str) -> Expression:
-        # Casting is known to expressions themselves: it prints as a conversion.
-        if getattr(op, "is_cast", False):
+        if op.is_cast:
             return self.table.cast(arguments[0], dtype)
         return self.table.apply(op, arguments, dtype)
 

@@ -26,7 +26,7 @@ class Cast(Elementwise):
     """
 
     __props__ = ("to",)
-    dtype, inputs_as = first, "given"
+    dtype, inputs_as, is_cast = first, "given", True
     samples = [
         sample(np.array([0.0, 1.5, -2.5, 100.0]), to="float32"),
         sample(np.array([0.0, 1.5, -2.5, 100.0]), to="complex128"),

@@ -1,0 +1,9 @@
+def elementwise_chain(y):
+    """t1 from y"""
+    n = y.shape[0]
+    # t1 = 1 + (exp(neg(...)) * sin(y))
+    t1 = empty(n)
+    for i in range(n):
+        y_i = y[i]
+        t1[i] = 1.0 + math.exp(-(y_i * y_i)) * math.sin(y_i)
+    return t1

@@ -1,0 +1,16 @@
+def gather_scatter(y, k):
+    """t1 from y, k"""
+    n = y.shape[0]
+    d = k.shape[0]
+    v1 = -n
+    for i in range(d):
+        k_i = k[i]
+        if not (k_i >= v1 and k_i < n):
+            raise Failed(1)  # A value of k is out of bounds for axis 0 of y
+    t1 = zeros(n)
+    # t1 = advanced_inc_subtensor(0, (2 * advanced_subtensor(y, k)), k)
+    for i in range(d):
+        k_i_2 = k[i]
+        v2 = k_i_2 + n if k_i_2 < 0 else k_i_2
+        t1[v2] += 2.0 * y[v2]
+    return t1

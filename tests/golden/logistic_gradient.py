@@ -1,0 +1,25 @@
+def logistic_gradient(X, v, w):
+    """loss, dloss_dw from X, v, w"""
+    n, d = X.shape
+    m = v.shape[0]
+    h = w.shape[0]
+    if d != h:
+        raise Failed(1)  # the sizes of the inputs of MatVec{batch=0} (X, w) disagree
+    if m != n:
+        raise Failed(2)  # the sizes of the inputs of Mul (v, an unnamed input) disagree
+    # t1 = X @ w
+    # loss = sum((softplus(t1) - (v * t1)), axis=0)
+    # t2 = sigmoid(t1) - v
+    # dloss_dw = t2 @ X
+    dloss_dw = zeros(d)
+    loss = 0.0
+    for i in range(n):
+        t1 = 0.0
+        for j in range(d):
+            t1 += X[i, j] * w[j]
+        v_i = v[i]
+        loss += special.softplus(t1) - v_i * t1
+        t2 = special.sigmoid(t1) - v_i
+        for j in range(d):
+            dloss_dw[j] += t2 * X[i, j]
+    return loss, dloss_dw

@@ -1,0 +1,40 @@
+def logistic_gradient_hvp(X, v, w, p):
+    """loss, dloss_dw, hvp from X, v, w, p"""
+    n, d = X.shape
+    m = v.shape[0]
+    h = w.shape[0]
+    r = p.shape[0]
+    if d != h:
+        raise Failed(1)  # the sizes of the inputs of MatVec{batch=0} (X, w) disagree
+    if m != n:
+        raise Failed(2)  # the sizes of the inputs of Mul (v, an unnamed input) disagree
+    if d != r:
+        raise Failed(3)  # the sizes of the inputs of MatVec{batch=0} (X, p) disagree
+    # t1 = X @ w
+    # loss = sum((softplus(t1) - (v * t1)), axis=0)
+    # t2 = sigmoid(t1)
+    # dloss_dw = (t2 - v) @ X
+    # t3 = X @ p
+    # hvp = ((t3 * t2) * (1 - t2)) @ X
+    dloss_dw = zeros(d)
+    hvp = zeros(d)
+    loss = 0.0
+    for i in range(n):
+        t1 = 0.0
+        t3 = 0.0
+        for j in range(d):
+            X_ij = X[i, j]
+            t1 += X_ij * w[j]
+            t3 += X_ij * p[j]
+        v_i = v[i]
+        loss += special.softplus(t1) - v_i * t1
+        t2 = special.sigmoid(t1)
+        v1 = t2 - v_i
+        v2 = t3 * t2
+        v3 = 1.0 - t2
+        v4 = v2 * v3
+        for j in range(d):
+            X_ij_2 = X[i, j]
+            dloss_dw[j] += v1 * X_ij_2
+            hvp[j] += v4 * X_ij_2
+    return loss, dloss_dw, hvp

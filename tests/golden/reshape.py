@@ -1,0 +1,10 @@
+def reshape(X):
+    """t1 from X"""
+    n, d = X.shape
+    n1 = n * d
+    # t1 = 1 + reshape(X, (shape_i(X) * shape_i(X)))
+    t1 = empty(n1)
+    X_flat = X.reshape(-1)
+    for i in range(n1):
+        t1[i] = 1.0 + X_flat[i]
+    return t1

@@ -1,0 +1,20 @@
+def softmax_rows(X):
+    """t4 from X"""
+    n, d = X.shape
+    # t1 = peak(X, axis=1)
+    # t2 = exp((X - t1))
+    # t3 = sum(t2, axis=1)
+    # t4 = t2 / t3
+    t2 = empty(d)
+    t4 = empty((n, d))
+    for i in range(n):
+        t1 = -inf
+        for j in range(d):
+            t1 = X[i, j] if X[i, j] > t1 or X[i, j] != X[i, j] else t1
+        t3 = 0.0
+        for j in range(d):
+            t2[j] = math.exp(X[i, j] - t1)
+            t3 += t2[j]
+        for j in range(d):
+            t4[i, j] = t2[j] / t3
+    return t4
