@@ -128,7 +128,7 @@ def test_it_fires_where_all_shapes_are_equal(row):
 SPECIAL = np.array([0.0, 1.0, -1.0, 2.5, np.inf, -np.inf, np.nan, 1e300, -1e300, 1e-300])
 
 
-@pytest.mark.parametrize("row", [r for r in ALGEBRA if "f" in r.kinds], ids=str)
+@pytest.mark.parametrize("row", [r for r in ALGEBRA if example(r, "float64")], ids=str)
 def test_algebra_keeps_nan_and_infinity(row):
     names = [n for n, w in wildcards(row.pattern).items() if isinstance(w, Wild)]
     truths = truth_values(row.pattern)
@@ -142,10 +142,7 @@ def test_algebra_keeps_nan_and_infinity(row):
         given = given.ravel() > 0.5 if name in truths else given.ravel()
         variable = TensorType(given.dtype, (None,)).make_variable(name)
         bound[name], values[variable] = Argument(variable, given.dtype.name), given
-    try:
-        left = build(row.pattern, bound)
-    except TypeError:
-        pytest.skip("the Ops of this row take no floats")
+    left = build(row.pattern, bound)
     (right,) = Rewriter([row]).run([left])
     old, new = interpret([left, right], values)
     gathers = any(isinstance(w, Some) for w in wildcards(row.pattern).values())

@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..config import config
-from ..graph.basic import Apply
 from ..graph.registry import OPS
-from .pattern import Local, Rule, Scope, constants, on, operations, rule, variables
+from .pattern import Local, Node, Rule, Scope, constants, on, operations, rule, variables
 
 __all__ = ["ALGEBRA", "CASTS"]
 
@@ -39,27 +38,27 @@ zeros_like, ones_like = operations("zeros_like ones_like")
 # -- conditions ------------------------------------------------------------------------------------
 
 
-def finite_product(c: Any, d: Any, node: Apply) -> bool:
+def finite_product(c: Any, d: Any, node: Node) -> bool:
     """Whether two constants may become their product: it neither overflows nor underflows."""
     return _harmless(node, lambda a, b: a * b, c, d)
 
 
-def finite_quotient(c: Any, d: Any, node: Apply) -> bool:
+def finite_quotient(c: Any, d: Any, node: Node) -> bool:
     """Whether two constants may become their quotient."""
     return _harmless(node, lambda a, b: a / b, c, d)
 
 
-def no_cancellation(c: Any, d: Any, node: Apply) -> bool:
+def no_cancellation(c: Any, d: Any, node: Node) -> bool:
     """Whether two constants may become their sum: of one sign, so that no digit is lost."""
     same_sign = c == 0 or d == 0 or (isinstance(c, (int, float)) and (c > 0) == (d > 0))
     return _is_integer(node) or (same_sign and _harmless(node, lambda a, b: a + b, c, d))
 
 
-def _is_integer(node: Apply) -> bool:
+def _is_integer(node: Node) -> bool:
     return node.outputs[0].type.numpy_dtype.kind in "iu"
 
 
-def _harmless(node: Apply, combine: Any, a: Any, b: Any) -> bool:
+def _harmless(node: Node, combine: Any, a: Any, b: Any) -> bool:
     dtype = node.outputs[0].type.numpy_dtype
     if dtype.kind not in "fc":
         return True
@@ -137,14 +136,14 @@ ALGEBRA: list[Rule] = [
 
 
 @on("Cast")
-def cast_to_own_dtype(node: Apply, scope: Scope) -> Any:
+def cast_to_own_dtype(node: Node, scope: Scope) -> Any:
     """cast(x, its own dtype) = x"""
     (source,) = node.inputs
     return source if source.type.dtype == node.outputs[0].type.dtype else None
 
 
 @on("Cast")
-def cast_of_cast(node: Apply, scope: Scope) -> Any:
+def cast_of_cast(node: Node, scope: Scope) -> Any:
     """cast(cast(x, wide), to) = cast(x, to)"""
     inner = scope.owner(node.inputs[0])
     if inner is None or type(inner.op) is not type(node.op):

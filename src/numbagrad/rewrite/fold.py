@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.tensor import TensorConstant, TensorType
-from .pattern import Argument, Local, Scope, effective_arguments, on
+from .pattern import Argument, Local, Node, Scope, effective_arguments, on
 
 __all__ = ["FOLD", "constant_value", "plain_constant"]
 
@@ -46,7 +46,8 @@ def constant_value(
         position = None if node is None else SPREADING.get(type(node.op).__name__)
         if node is None or position is None:
             return None
-        casts.append(node.outputs[0].type.numpy_dtype)
+        made: Any = node.outputs[0]
+        casts.append(made.type.numpy_dtype)
         variable = node.inputs[position]
     if not isinstance(variable, TensorConstant) or variable.data.size != 1:
         return None
@@ -64,7 +65,7 @@ def plain_constant(data: Any, dtype: str) -> TensorConstant:
 
 
 @on(*sorted(PURE_KINDS))
-def fold(node: Apply, scope: Scope) -> Any:
+def fold(node: Node, scope: Scope) -> Any:
     """f(constants) = its value"""
     if not all(isinstance(v, TensorConstant) for v in node.inputs):
         return None
@@ -87,7 +88,7 @@ def fold(node: Apply, scope: Scope) -> Any:
 
 
 @on("Elementwise")
-def plain_arguments(node: Apply, scope: Scope) -> Any:
+def plain_arguments(node: Node, scope: Scope) -> Any:
     """f(x, 2) = f(2.0, x): constants have the dtype of the computation, and come first"""
     if not any(isinstance(v, TensorConstant) for v in node.inputs):
         return None

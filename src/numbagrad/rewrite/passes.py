@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..graph.basic import Apply, Variable
+from ..graph.basic import Variable
 from .algebra import ALGEBRA, CASTS
 from .fold import FOLD
 from .merge import Rewriter
-from .pattern import Local, Scope, on
+from .pattern import Local, Node, Scope, on
 from .shapes import SHAPES
 from .spread import SPREAD
 from .stabilize import STABILIZE
@@ -55,7 +55,7 @@ class Pass:
 
 
 @on("gone_when_compiled", "Identity")
-def gone_when_compiled(node: Apply, scope: Scope) -> Any:
+def gone_when_compiled(node: Node, scope: Scope) -> Any:
     """control(x) = x: what only steers derivatives has done so"""
     return node.inputs[0]
 

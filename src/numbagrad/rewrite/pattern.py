@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..graph.basic import Apply, Variable
+from ..graph.basic import Variable
 from ..graph.registry import OP_CLASSES, OPS
 from ..graph.tensor import constant
 
@@ -30,6 +30,7 @@ __all__ = [
     "Call",
     "Glance",
     "Local",
+    "Node",
     "Number",
     "Pattern",
     "Rule",
@@ -40,6 +41,7 @@ __all__ = [
     "constants",
     "effective_arguments",
     "glance",
+    "made_by",
     "match",
     "on",
     "op_classes",
@@ -52,7 +54,7 @@ __all__ = [
 class Scope(Protocol):
     """What a rule may ask while it looks at a node."""
 
-    def owner(self, variable: Variable) -> Apply | None:
+    def owner(self, variable: Variable) -> Any:
         """The node that makes ``variable``, or None where a rule must not look further."""
 
     def value(self, variable: Variable) -> Any:
@@ -64,6 +66,10 @@ class Scope(Protocol):
     @property
     def env(self) -> Any:
         """The sizes of variables, a `ShapeEnv`."""
+
+
+#: A node as rules see it: they know which Op it has, and read what that Op states.
+Node = Any
 
 
 # -- patterns --------------------------------------------------------------------------------------
@@ -214,11 +220,11 @@ def op_classes(name: str) -> frozenset[type]:
 class Argument(NamedTuple):
     """A variable, and the dtype in which an Op computes with it."""
 
-    variable: Variable
+    variable: Any
     dtype: str
 
 
-def effective_arguments(node: Apply) -> list[Argument]:
+def effective_arguments(node: Node) -> list[Argument]:
     """The inputs of an elementwise node, as its template gets them."""
     made_as = node.outputs[0].type
     if all(v.type.dtype == made_as.dtype for v in node.inputs):
@@ -261,7 +267,7 @@ def match(
 
 
 def _match_call(
-    pattern: Call, node: Apply, scope: Scope, bound: Bound, widening: bool
+    pattern: Call, node: Node, scope: Scope, bound: Bound, widening: bool
 ) -> Iterator[Bound]:
     given = effective_arguments(node)
     if len(given) != len(pattern.args):
@@ -376,7 +382,7 @@ class Rule:
         orders = [seen, seen[::-1]] if getattr(op, "commutative", False) else [seen]
         return any(all(map(_may_fit, self.pattern.args, order)) for order in orders)
 
-    def __call__(self, node: Apply, scope: Scope) -> Any:
+    def __call__(self, node: Node, scope: Scope) -> Any:
         output = node.outputs[0]
         if np.dtype(output.type.dtype).kind not in self.kinds:
             return None
@@ -385,7 +391,7 @@ class Rule:
                 return build(self.result, bound)
         return None
 
-    def _holds(self, bound: Bound, node: Apply, scope: Scope) -> bool:
+    def _holds(self, bound: Bound, node: Node, scope: Scope) -> bool:
         if self.where is None:
             return True
         code = self.where.__code__
@@ -419,7 +425,7 @@ class Local:
     """
 
     heads: tuple[str, ...]
-    function: Callable[[Apply, Any], Any]
+    function: Callable[[Node, Any], Any]
 
     @property
     def identity(self) -> str:
@@ -437,14 +443,19 @@ class Local:
         """Whether a node of this Op over inputs that look like this is worth trying."""
         return True
 
-    def __call__(self, node: Apply, scope: Any) -> Any:
+    def __call__(self, node: Node, scope: Any) -> Any:
         return self.function(node, scope)
 
     def __str__(self) -> str:
         return self.identity
 
 
-def on(*heads: str) -> Callable[[Callable[[Apply, Any], Any]], Local]:
+def on(*heads: str) -> Callable[[Callable[[Node, Any], Any]], Local]:
     """Decorator: a function is a rule for Ops of these classes, kinds or facts."""
     return lambda function: Local(heads, function)
 
+
+def made_by(variable: Any, name: str, scope: Scope) -> Node:
+    """The node that makes ``variable`` if its Op is of the class ``name``, else None."""
+    node = scope.owner(variable)
+    return node if node is not None and type(node.op).__name__ == name else None

@@ -17,7 +17,7 @@ from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, constant
 from ..ops.kinds import UNKNOWN
-from .pattern import Local, Scope, on
+from .pattern import Local, Node, Scope, on
 
 __all__ = ["SHAPES", "ShapeEnv"]
 
@@ -103,7 +103,7 @@ class ShapeEnv:
                 stack.append((variable, True))
                 stack.extend((v, False) for v in reversed(node.inputs) if v not in self._shapes)
 
-    def _infer(self, node: Apply) -> None:
+    def _infer(self, node: Node) -> None:
         known = [self._shapes[v] for v in node.inputs]
         try:
             made = node.op.infer_shape(None, node, known)
@@ -139,7 +139,7 @@ class ShapeEnv:
             self._new_atom(key, OPS["shape_i"](variable, axis))
         return self._size((((self._atom_of[key],), 1),))
 
-    def _equate(self, a: Size, b: Size, node: Apply) -> None:
+    def _equate(self, a: Size, b: Size, node: Node) -> None:
         if a is UNKNOWN or b is UNKNOWN:
             return
         a, b = self.canonical(_plain(a)), self.canonical(_plain(b))
@@ -185,7 +185,7 @@ class ShapeEnv:
 
     def _parts(self, variable: Variable) -> list[Variable]:
         """The scalar integers that a scalar integer is computed from."""
-        node = variable.owner
+        node: Node = variable.owner
         if node is None:
             return []
         element = _element_read(node)
@@ -199,7 +199,7 @@ class ShapeEnv:
         scalars = all(_is_integer_scalar(v) for v in node.inputs)
         return list(node.inputs) if scalars and len(node.outputs) == 1 else []
 
-    def _combined(self, variable: Variable, parts: list[Variable]) -> Polynomial:
+    def _combined(self, variable: Any, parts: list[Variable]) -> Polynomial:
         node = variable.owner
         if isinstance(variable, Constant):
             return _number(int(variable.data))
@@ -219,7 +219,7 @@ class ShapeEnv:
                 return made
         return self._opaque(variable, node, known)
 
-    def _opaque(self, variable: Variable, node: Apply, known: list[Polynomial]) -> Polynomial:
+    def _opaque(self, variable: Any, node: Node, known: list[Polynomial]) -> Polynomial:
         """An unknown for an integer that is no polynomial: by Op and operands, or by itself."""
         if not known:
             return self._new_atom(("value", variable), variable)
@@ -312,13 +312,13 @@ def _times(a: Polynomial, b: Polynomial) -> Polynomial:
 
 def _arithmetic(name: str, known: list[Polynomial]) -> Polynomial | None:
     if name == "Add":
-        return _plus(*known)
+        return _plus(known[0], known[1])
     if name == "Sub":
-        return _plus(*known, sign=-1)
+        return _plus(known[0], known[1], -1)
     if name == "Neg":
         return _plus((), known[0], -1)
     if name == "Mul":
-        return _times(*known)
+        return _times(known[0], known[1])
     return None
 
 
@@ -360,22 +360,21 @@ def _is_integer_scalar(variable: Variable) -> bool:
     return isinstance(type_, TensorType) and type_.ndim == 0 and type_.numpy_dtype.kind in "iu"
 
 
-def _performed(node: Apply | None) -> int | None:
+def _performed(node: Node) -> int | None:
     """The value of a node of constants, if it has one."""
-    assert node is not None
     storage: list[list[Any]] = [[None]]
     try:
-        node.op.perform(node, [v.data for v in node.inputs], storage)  # type: ignore[attr-defined]
+        node.op.perform(node, [v.data for v in node.inputs], storage)
     except Exception:  # the error belongs to the call, not to the analysis
         return None
     return int(storage[0][0])
 
 
-def _element_read(node: Apply) -> Variable | None:
+def _element_read(node: Node) -> Variable | None:
     """For ``make_vector(a, b, ...)[k]`` with a known ``k``: the scalar that stands there."""
-    if type(node.op).__name__ != "Subtensor" or node.outputs[0].type.ndim != 0:  # type: ignore[attr-defined]
+    if type(node.op).__name__ != "Subtensor" or node.outputs[0].type.ndim != 0:
         return None
-    (entry,) = node.op.pattern if len(node.op.pattern) == 1 else (None,)  # type: ignore[attr-defined]
+    (entry,) = node.op.pattern if len(node.op.pattern) == 1 else (None,)
     if len(node.inputs) == 2 and isinstance(node.inputs[1], Constant):
         entry = int(node.inputs[1].data)
     vector = node.inputs[0].owner
@@ -386,15 +385,15 @@ def _element_read(node: Apply) -> Variable | None:
 
 
 @on("Subtensor")
-def element_of_scalars(node: Apply, scope: Scope) -> Any:
+def element_of_scalars(node: Node, scope: Scope) -> Any:
     """make_vector(a, b, ...)[1] = b"""
     return None if scope.owner(node.inputs[0]) is None else _element_read(node)
 
 
 @on("Size")
-def size_in_terms_of_inputs(node: Apply, scope: Any) -> Any:
+def size_in_terms_of_inputs(node: Node, scope: Scope) -> Any:
     """shape(f(x))[i] = the size that follows from shape(x)"""
-    size = scope.env.shape(node.inputs[0])[node.op.axis]  # type: ignore[attr-defined]
+    size = scope.env.shape(node.inputs[0])[node.op.axis]
     return _as_variable(size)
 
 

@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.basic import Apply, Variable
 from ..graph.registry import OPS
 from ..ops.kinds import Declared
 from ..ops.sizes import product
-from .pattern import Local, Scope, on
+from .pattern import Local, Node, Scope, on
 
 __all__ = ["SPREAD"]
 
 
 @on("Second")
-def fill(node: Apply, scope: Scope) -> Any:
+def fill(node: Node, scope: Scope) -> Any:
     """second(a, b) = b, or b spread to the shape they have together"""
     _, b = node.inputs
     out = node.outputs[0]
@@ -32,7 +31,7 @@ def fill(node: Apply, scope: Scope) -> Any:
 
 
 @on("BroadcastTo")
-def spread_to_own_shape(node: Apply, scope: Scope) -> Any:
+def spread_to_own_shape(node: Node, scope: Scope) -> Any:
     """broadcast_to(x, shape(x)) = x"""
     x, *sizes = node.inputs
     if x.type.ndim != len(sizes):
@@ -42,13 +41,13 @@ def spread_to_own_shape(node: Apply, scope: Scope) -> Any:
 
 
 @on("BroadcastTo")
-def spread_twice(node: Apply, scope: Scope) -> Any:
+def spread_twice(node: Node, scope: Scope) -> Any:
     """broadcast_to(broadcast_to(x, s), t) = broadcast_to(x, t)"""
     source = spread_source(node.inputs[0], scope)
     return None if source is None else OPS["broadcast_to"](source, node.inputs[1:])
 
 
-def spread_source(variable: Variable, scope: Scope) -> Variable | None:
+def spread_source(variable: Any, scope: Scope) -> Any:
     """What ``variable`` is spread from, with as many dimensions; None if it is not spread."""
     node = scope.owner(variable)
     if node is None or type(node.op).__name__ != "BroadcastTo":
@@ -56,12 +55,12 @@ def spread_source(variable: Variable, scope: Scope) -> Variable | None:
     source = node.inputs[0]
     missing = variable.type.ndim - source.type.ndim
     if missing:
-        source = OPS["dimshuffle"](source, ["x"] * missing + list(range(source.type.ndim)))
+        source = OPS["dimshuffle"](source, [*"x" * missing, *range(source.type.ndim)])
     return source
 
 
 @on("Elementwise")
-def spread_later(node: Apply, scope: Scope) -> Any:
+def spread_later(node: Node, scope: Scope) -> Any:
     """f(broadcast_to(x), y) = f(x, y), spread afterwards if y is not wide enough"""
     if type(node.op).__name__ == "Second" or type(node.op).checks is not Declared.checks:
         return None
@@ -77,7 +76,7 @@ def spread_later(node: Apply, scope: Scope) -> Any:
 
 
 @on("DimShuffle")
-def shuffle_before_spreading(node: Apply, scope: Scope) -> Any:
+def shuffle_before_spreading(node: Node, scope: Scope) -> Any:
     """dimshuffle(broadcast_to(x)) = broadcast_to(dimshuffle(x))"""
     source = spread_source(node.inputs[0], scope)
     if source is None:
@@ -86,13 +85,13 @@ def shuffle_before_spreading(node: Apply, scope: Scope) -> Any:
 
 
 @on("Sum")
-def sum_of_spread(node: Apply, scope: Scope) -> Any:
+def sum_of_spread(node: Node, scope: Scope) -> Any:
     """sum(broadcast_to(x, n)) = x * n where nothing infinite can meet n = 0"""
     source = spread_source(node.inputs[0], scope)
     if source is None:
         return None
     sizes = scope.env.shape(node.inputs[0])
-    axes = node.op.axes  # type: ignore[attr-defined]
+    axes = node.op.axes
     counts = [s for k, s in enumerate(sizes) if k in axes and source.type.shape[k] == 1]
     if not counts or not _may_multiply(source, counts, scope):
         return None
@@ -104,9 +103,9 @@ def sum_of_spread(node: Apply, scope: Scope) -> Any:
     return OPS["broadcast_to"](made, scope.env.shape(out))
 
 
-def _may_multiply(source: Variable, counts: list[Any], scope: Scope) -> bool:
+def _may_multiply(source: Any, counts: list[Any], scope: Scope) -> bool:
     """Whether ``n`` times a value is the sum of ``n`` of them, for n = 0, too."""
-    if source.type.numpy_dtype.kind in "biu":  # type: ignore[attr-defined]
+    if source.type.numpy_dtype.kind in "biu":
         return True
     if all(isinstance(size, int) for size in counts):
         return math.prod(counts) > 0

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph.basic import Apply, Variable
 from ..graph.registry import OPS
-from .pattern import Local, Rule, Scope, on, operations, rule, variables
+from .pattern import Local, Node, Rule, Scope, made_by, on, operations, rule, variables
 
 __all__ = ["ROWS", "STABILIZE"]
 
@@ -25,7 +24,7 @@ def _row(pattern: object, result: object, **options: object) -> Rule:
     return rule(pattern, result, kinds="f", widening=True, **options)
 
 
-def only_here(node: Apply, scope: Scope) -> bool:
+def only_here(node: Node, scope: Scope) -> bool:
     """Whether the sigmoid is used nowhere else: another one would cost a second exponential."""
     inner = next(v for v in node.inputs if scope.value(v) is None)
     return scope.uses(inner) <= 1
@@ -69,10 +68,10 @@ ROWS: list[Rule] = [
 
 
 @on("TrueDiv")
-def softmax_of(node: Apply, scope: Scope) -> Any:
+def softmax_of(node: Node, scope: Scope) -> Any:
     """exp(x) / sum(exp(x), axis, keepdims=True) = softmax(x, axis)"""
-    above = _made_by(node.inputs[0], "Exp", scope)
-    below = _made_by(node.inputs[1], "DimShuffle", scope)
+    above = made_by(node.inputs[0], "Exp", scope)
+    below = made_by(node.inputs[1], "DimShuffle", scope)
     if above is None or below is None:
         return None
     x = above.inputs[0]
@@ -80,18 +79,18 @@ def softmax_of(node: Apply, scope: Scope) -> Any:
     if found is None or found[0] is not x or _is_shifted(x, scope):
         return None
     axes = found[1]
-    left = iter(range(x.type.ndim))  # type: ignore[attr-defined]
-    kept = tuple("x" if k in axes else next(left) for k in range(x.type.ndim))  # type: ignore[attr-defined]
-    return OPS["softmax"](x, axis=axes) if below.op.new_order == kept else None  # type: ignore[attr-defined]
+    left = iter(range(x.type.ndim))
+    kept = tuple("x" if k in axes else next(left) for k in range(x.type.ndim))
+    return OPS["softmax"](x, axis=axes) if below.op.new_order == kept else None
 
 
 @on("Log")
-def logsumexp_of(node: Apply, scope: Scope) -> Any:
+def logsumexp_of(node: Node, scope: Scope) -> Any:
     """log(sum(exp(x), axis)) = logsumexp(x, axis)"""
     inner, order = node.inputs[0], None
-    shuffled = _made_by(inner, "DimShuffle", scope)
+    shuffled = made_by(inner, "DimShuffle", scope)
     if shuffled is not None:
-        inner, order = shuffled.inputs[0], shuffled.op.new_order  # type: ignore[attr-defined]
+        inner, order = shuffled.inputs[0], shuffled.op.new_order
     found = _sum_of_exponentials(inner, scope)
     if found is None or _is_shifted(found[0], scope):
         return None
@@ -100,55 +99,49 @@ def logsumexp_of(node: Apply, scope: Scope) -> Any:
 
 
 @on("Log")
-def log_of_part(node: Apply, scope: Scope) -> Any:
+def log_of_part(node: Node, scope: Scope) -> Any:
     """log((exp(x) / y)[i]) = log(exp(x) / y)[i], and so for what else has a safe logarithm"""
     view = scope.owner(node.inputs[0])
     if view is None or getattr(view.op, "kind", None) != "View":
         return None
     source = view.inputs[0]
-    parts = _made_by(source, "TrueDiv", scope)
-    safe = _made_by(source, "Sigmoid", scope) or (parts and _made_by(parts.inputs[0], "Exp", scope))
-    many = any(v.type.ndim for v in view.inputs[1:] if v is not source)  # type: ignore[attr-defined]
+    parts = made_by(source, "TrueDiv", scope)
+    safe = made_by(source, "Sigmoid", scope) or (parts and made_by(parts.inputs[0], "Exp", scope))
+    many = any(v.type.ndim for v in view.inputs[1:] if v is not source)
     if not safe or (many and type(view.op).__name__ != "AdvancedSubtensor"):
         return None
     return view.op(OPS["log"](source), *view.inputs[1:])
 
 
 @on("Log")
-def log_of_determinant(node: Apply, scope: Scope) -> Any:
+def log_of_determinant(node: Node, scope: Scope) -> Any:
     """log(abs(det(x))) = slogdet(x)[1]"""
-    size = _made_by(node.inputs[0], "Abs", scope)
-    inner = size and _made_by(size.inputs[0], "Det", scope)
-    if not inner or node.outputs[0].type.dtype != inner.outputs[0].type.dtype:  # type: ignore[attr-defined]
+    size = made_by(node.inputs[0], "Abs", scope)
+    inner = size and made_by(size.inputs[0], "Det", scope)
+    if not inner or node.outputs[0].type.dtype != inner.outputs[0].type.dtype:
         return None
     return OPS["slogdet"](inner.inputs[0])[1]
 
 
-def _made_by(variable: Variable, name: str, scope: Scope) -> Apply | None:
-    """The node that makes ``variable`` if its Op is of the class ``name``."""
-    node = scope.owner(variable)
-    return node if node is not None and type(node.op).__name__ == name else None
-
-
-def _through_casts(variable: Variable, scope: Scope) -> Variable:
+def _through_casts(variable: Any, scope: Scope) -> Any:
     """What float casts were applied to: sums of single precision are taken in double."""
-    while (node := _made_by(variable, "Cast", scope)) is not None:
-        if not node.inputs[0].type.dtype.startswith("float"):  # type: ignore[attr-defined]
+    while (node := made_by(variable, "Cast", scope)) is not None:
+        if not node.inputs[0].type.dtype.startswith("float"):
             break
         variable = node.inputs[0]
     return variable
 
 
-def _sum_of_exponentials(variable: Variable, scope: Scope) -> tuple[Any, tuple[int, ...]] | None:
+def _sum_of_exponentials(variable: Any, scope: Scope) -> tuple[Any, tuple[int, ...]] | None:
     """``(x, axes)`` if ``variable`` is the sum of ``exp(x)`` over ``axes``."""
-    total = _made_by(_through_casts(variable, scope), "Sum", scope)
-    inner = total and _made_by(_through_casts(total.inputs[0], scope), "Exp", scope)
-    return (inner.inputs[0], total.op.axes) if total and inner else None  # type: ignore[attr-defined]
+    total = made_by(_through_casts(variable, scope), "Sum", scope)
+    inner = total and made_by(_through_casts(total.inputs[0], scope), "Exp", scope)
+    return (inner.inputs[0], total.op.axes) if total and inner else None
 
 
-def _is_shifted(x: Variable, scope: Scope) -> bool:
+def _is_shifted(x: Any, scope: Scope) -> bool:
     """Whether a largest element was subtracted already, as the safe forms themselves do."""
-    node = _made_by(x, "Sub", scope)
+    node = made_by(x, "Sub", scope)
     if node is None:
         return False
     source, top = node.inputs

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..config import config
-from ..graph.basic import Apply, Variable
 from ..graph.registry import OPS
 from ..ops.index_patterns import FULL
-from .pattern import Local, Scope, on
+from .pattern import Local, Node, Scope, made_by, on
 
 __all__ = ["STRUCTURE"]
 
@@ -21,36 +20,30 @@ __all__ = ["STRUCTURE"]
 _FOLDING = ("Sum", "Prod", "Max", "Min", "All", "Any_", "Peak")
 
 
-def _made_by(variable: Variable, name: str, scope: Scope) -> Apply | None:
-    """The node that makes ``variable`` if its Op is of the class ``name``."""
-    node = scope.owner(variable)
-    return node if node is not None and type(node.op).__name__ == name else None
-
-
 # -- dimensions ------------------------------------------------------------------------------------
 
 
 @on("DimShuffle")
-def shuffle_to_itself(node: Apply, scope: Scope) -> Any:
+def shuffle_to_itself(node: Node, scope: Scope) -> Any:
     """dimshuffle(x, 0, 1, ...) = x"""
     (x,) = node.inputs
-    order = node.op.new_order  # type: ignore[attr-defined]
+    order = node.op.new_order
     return x if order == tuple(range(x.type.ndim)) else None
 
 
 @on("DimShuffle")
-def shuffle_twice(node: Apply, scope: Scope) -> Any:
+def shuffle_twice(node: Node, scope: Scope) -> Any:
     """dimshuffle(dimshuffle(x, a), b) = dimshuffle(x, a[b])"""
-    inner = _made_by(node.inputs[0], "DimShuffle", scope)
+    inner = made_by(node.inputs[0], "DimShuffle", scope)
     if inner is None:
         return None
-    first, then = inner.op.new_order, node.op.new_order  # type: ignore[attr-defined]
+    first, then = inner.op.new_order, node.op.new_order
     order = ["x" if k == "x" else first[k] for k in then]
     return OPS["dimshuffle"](inner.inputs[0], order)
 
 
 @on("Reshape")
-def reshape_to_own_shape(node: Apply, scope: Scope) -> Any:
+def reshape_to_own_shape(node: Node, scope: Scope) -> Any:
     """reshape(x, shape(x)) = x"""
     x, *sizes = node.inputs
     if x.type.ndim != len(sizes):
@@ -59,18 +52,18 @@ def reshape_to_own_shape(node: Apply, scope: Scope) -> Any:
 
 
 @on("Reshape")
-def reshape_twice(node: Apply, scope: Scope) -> Any:
+def reshape_twice(node: Node, scope: Scope) -> Any:
     """reshape(reshape(x, s), t) = reshape(x, t)"""
-    inner = _made_by(node.inputs[0], "Reshape", scope)
+    inner = made_by(node.inputs[0], "Reshape", scope)
     return None if inner is None else node.op(inner.inputs[0], *node.inputs[1:])
 
 
 @on("SpecifyShape")
-def shape_known_already(node: Apply, scope: Scope) -> Any:
+def shape_known_already(node: Node, scope: Scope) -> Any:
     """specify_shape(x, shape(x)) = x"""
     x, *sizes = node.inputs
     known = scope.env.shape(x)
-    dims = node.op.dims  # type: ignore[attr-defined]
+    dims = node.op.dims
     return x if all(scope.env.same(known[d], s) for d, s in zip(dims, sizes, strict=True)) else None
 
 
@@ -78,10 +71,10 @@ def shape_known_already(node: Apply, scope: Scope) -> Any:
 
 
 @on(*_FOLDING)
-def over_single_elements(node: Apply, scope: Scope) -> Any:
+def over_single_elements(node: Node, scope: Scope) -> Any:
     """sum(x, axis) = squeeze(x, axis) where x has size 1"""
     (x,) = node.inputs
-    axes = node.op.axes  # type: ignore[attr-defined]
+    axes = node.op.axes
     single = [k for k in axes if x.type.shape[k] == 1]
     if not single:
         return None
@@ -94,7 +87,7 @@ def over_single_elements(node: Apply, scope: Scope) -> Any:
 
 
 @on(*_FOLDING)
-def twice_the_same(node: Apply, scope: Scope) -> Any:
+def twice_the_same(node: Node, scope: Scope) -> Any:
     """sum(sum(x, a), b) = sum(x, a + b)"""
     inner = scope.owner(node.inputs[0])
     if inner is None or type(inner.op) is not type(node.op):
@@ -102,30 +95,30 @@ def twice_the_same(node: Apply, scope: Scope) -> Any:
     (x,) = inner.inputs
     if node.inputs[0].type.dtype != node.outputs[0].type.dtype or not _may_reorder(node):
         return None
-    first, then = inner.op.axes, node.op.axes  # type: ignore[attr-defined]
+    first, then = inner.op.axes, node.op.axes
     left = [k for k in range(x.type.ndim) if k not in first]
     return type(node.op)(axes=tuple(sorted({*first, *(left[k] for k in then)})))(x)
 
 
-def _may_reorder(node: Apply) -> bool:
+def _may_reorder(node: Node) -> bool:
     """Whether rounding may change: sums of floats are taken in another order."""
     exact = type(node.op).__name__ not in {"Sum", "Prod"}
     return exact or config.fastmath or _is_integer(node.outputs[0])
 
 
 @on("Sum")
-def sum_of_negative(node: Apply, scope: Scope) -> Any:
+def sum_of_negative(node: Node, scope: Scope) -> Any:
     """sum(-x) = -sum(x)"""
-    inner = _made_by(node.inputs[0], "Neg", scope)
+    inner = made_by(node.inputs[0], "Neg", scope)
     if inner is None or (inner.inputs[0].type.dtype != node.outputs[0].type.dtype):
         return None
     return OPS["neg"](node.op(inner.inputs[0]))
 
 
 @on("Sum")
-def sum_of_multiple(node: Apply, scope: Scope) -> Any:
+def sum_of_multiple(node: Node, scope: Scope) -> Any:
     """sum(c * x) = c * sum(x), for floats where abs(c) >= 1, so that nothing new overflows"""
-    inner = _made_by(node.inputs[0], "Mul", scope)
+    inner = made_by(node.inputs[0], "Mul", scope)
     if inner is None or node.inputs[0].type.dtype != node.outputs[0].type.dtype:
         return None
     for factor, x in (inner.inputs, inner.inputs[::-1]):
@@ -142,25 +135,25 @@ def sum_of_multiple(node: Apply, scope: Scope) -> Any:
     return None
 
 
-def _is_integer(variable: Variable) -> bool:
-    return variable.type.numpy_dtype.kind in "biu"  # type: ignore[attr-defined]
+def _is_integer(variable: Any) -> bool:
+    return variable.type.numpy_dtype.kind in "biu"
 
 
 # -- indexing --------------------------------------------------------------------------------------
 
 
 @on("Subtensor")
-def whole_slice(node: Apply, scope: Scope) -> Any:
+def whole_slice(node: Node, scope: Scope) -> Any:
     """x[:, :] = x"""
-    return node.inputs[0] if all(e == FULL for e in node.op.pattern) else None  # type: ignore[attr-defined]
+    return node.inputs[0] if all(e == FULL for e in node.op.pattern) else None
 
 
 @on("Add")
-def add_into(node: Apply, scope: Scope) -> Any:
+def add_into(node: Node, scope: Scope) -> Any:
     """x + zeros[i].inc(y) = x[i].inc(y): one array less"""
     for x, other in (node.inputs, node.inputs[::-1]):
         written = scope.owner(other)
-        if written is None or getattr(written.op, "set", True) or written.op.kind != "Scatter":  # type: ignore[attr-defined]
+        if written is None or getattr(written.op, "set", True) or written.op.kind != "Scatter":
             continue
         base = written.inputs[0]
         if scope.value(base) == 0 and x.type == base.type and config.fastmath:
