@@ -266,7 +266,15 @@ class Cbrt(Elementwise):
     samples = [grid(0.1, 9), grid(-9, -0.1), specials]
 
     def template(x):
-        return np.cbrt(x)
+        if x == 0.0 or x - x != 0.0:
+            return x
+        # One step of Newton's method makes up for the rounding of Numba's cbrt; the smallest
+        # numbers are scaled by 2**162 on the way, so that no square is subnormal.
+        small = abs(x) < 1e-280
+        a = x * 5.846006549323611e48 if small else x
+        y = np.cbrt(a)
+        y -= (y - a / (y * y)) / 3.0
+        return y * 5.551115123125783e-17 if small else y
 
     def partials(y, x):
         return [1 / (3 * (y * y))]

@@ -5,17 +5,15 @@ Nothing here has a derivative other than zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..graph.basic import Variable
 from ..graph.registry import OPS, register
 from ..graph.tensor import as_tensor
 from ..testing.samples import data, sample, specials
 from .arithmetic import fold
-from .dtypes import bool_of, is_discrete, upcast
+from .dtypes import bool_of, upcast
 from .kinds import Elementwise, no_partials
 
 __all__ = [
@@ -70,12 +68,27 @@ class _Comparison(Elementwise, abstract=True):
     partials = _TRUTH
     samples = _PAIRS
 
-    def argument_dtypes(self, inputs: Sequence[Variable], output: str) -> list[str]:
-        given = [v.type.dtype for v in inputs]
-        common = upcast(*given)
-        # float64 does not hold all of int64 and uint64, so these are compared as they are.
-        exact = not is_discrete(common) and all(is_discrete(d) for d in given)
-        return given if exact else [common] * len(given)
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        made = super().__call__(*inputs, **kwargs)
+        x, y = (made[0] if isinstance(made, list) else made).owner.inputs
+        dtypes = {x.type.dtype, y.type.dtype}
+        if "uint64" not in dtypes or not any(d.startswith("int") for d in dtypes):
+            return made
+        made = self._exact(x, y, kwargs.get("name"))
+        return [made] if kwargs.get("return_list") else made
+
+    def _exact(self, x: Any, y: Any, name: str | None) -> Any:
+        # float64, the common dtype, does not hold all of int64 and uint64. Below 0 the answer is
+        # always the same; from there on both are compared as uint64.
+        cast = OPS["cast"]
+        if x.type.dtype == "uint64":
+            negative, below = y < 0, type(self).reference(0, -1)
+        else:
+            negative, below = x < 0, type(self).reference(-1, 0)
+        above = super().__call__(cast(x, "uint64"), cast(y, "uint64"))
+        made = or_(negative, above) if below else and_(invert(negative), above)
+        made.name = name
+        return made
 
 
 class Eq(_Comparison):

@@ -191,7 +191,9 @@ def _mask_of(v: Any, depth: int = 4) -> tuple[Any, Any] | None:
     if node is None or depth == 0:
         return None
     if isinstance(node.op, Masked):
-        return node.inputs[0], node.inputs[1]
+        cond, value = node.inputs
+        inner = _mask_of(value, depth - 1)
+        return (cond, value) if inner is None else (and_(cond, inner[0]), inner[1])
     if isinstance(node.op, (Cast, Neg)):
         inner = _mask_of(node.inputs[0], depth - 1)
         return inner and (inner[0], node.op(inner[1]))
@@ -233,31 +235,33 @@ def scale(g: Any, p: Any) -> Any:
     >>> scale(as_tensor([1.0, 2.0]), masked([True, False], math.inf)).eval()
     array([inf,  0.])
     """
-    if is_scalar_number(p):
-        return _scale_by_number(g, p)
+    if is_scalar_number(p) and p == 1:
+        return g
     flow, factor = _mask_of(g), _mask_of(p)
-    if flow is not None and factor is not None:
-        return masked(and_(flow[0], factor[0]), scale(_plain(flow[1]), _plain(factor[1])))
-    if flow is not None:
-        return masked(flow[0], scale(_plain(flow[1]), p))
-    if factor is not None:
-        return masked(factor[0], scale(g, _plain(factor[1])))
+    if flow is None and factor is None:
+        return _times(g, p)
+    conditions = [mask[0] for mask in (flow, factor) if mask is not None]
+    inside = _times(_plain(flow[1]) if flow else g, _plain(factor[1]) if factor else p)
+    return masked(and_(*conditions), inside)
+
+
+def _times(g: Any, p: Any) -> Any:
+    """`scale` without regard to masks."""
+    if is_scalar_number(p):
+        return _times_number(g, p)
     node = p.owner
     if node is not None and isinstance(node.op, Mul):
         return mul(mul(g, node.inputs[0]), node.inputs[1])
     if node is not None and isinstance(node.op, Neg):
-        return neg(scale(g, node.inputs[0]))
+        return neg(_times(g, node.inputs[0]))
     if node is not None and isinstance(node.op, TrueDiv) and _is_one(node.inputs[0]):
         return true_div(g, node.inputs[1])
     return mul(g, p)
 
 
-def _scale_by_number(g: Any, p: Any) -> Any:
+def _times_number(g: Any, p: Any) -> Any:
     if is_scalar_number(g):
         return g * p
-    masks = None if p == 1 else _mask_of(g)
-    if masks is not None:
-        return masked(masks[0], scale(_plain(masks[1]), p))
     if p == 1:
         return g
     if p == -1:
