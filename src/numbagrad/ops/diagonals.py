@@ -93,7 +93,7 @@ class SetDiagonal(Scatter):
         return not self.set
 
     def reference(x, d, offset, set_):
-        made = x.copy()
+        made = np.array(x)
         n, m = max(-offset, 0), max(offset, 0)
         i = np.arange(np.diagonal(x, offset, -2, -1).shape[-1])
         made[..., i + n, i + m] = d if set_ else made[..., i + n, i + m] + d

@@ -299,7 +299,7 @@ class IncSubtensor(_Write):
 
     def reference(x, y, *rest):
         *values, pattern, set_ = rest
-        made = x.copy()
+        made = np.array(x)
         index = numpy_index(pattern, 2, [x, y, *values])
         if set_:
             made[index] = y
@@ -329,7 +329,7 @@ class AdvancedIncSubtensor(_Write):
 
     def reference(x, y, *rest):
         *values, pattern, set_ = rest
-        made = x.copy()
+        made = np.array(x)
         index = numpy_index(pattern, 2, [x, y, *values])
         if set_:
             made[index] = y
