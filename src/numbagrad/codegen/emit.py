@@ -78,7 +78,9 @@ def _in_parts(program: Program, parts: list[list[Statement]]) -> Emitted:
         for name in used:
             last[name] = max(last.get(name, -1), number)
     names = Names(frozenset(known | set(program.namespace) | set().union(*writes)))
-    texts, helpers, calls = [], [], []
+    texts: list[str] = []
+    helpers: list[str] = []
+    calls: list[Any] = []
     for number, part in enumerate(parts):
         takes = [n for n in reads[number] if n in known]
         gives = [n for n in writes[number] if last.get(n, -1) > number]

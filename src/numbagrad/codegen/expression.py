@@ -97,10 +97,8 @@ class Expression:
         self.payload = payload
         self.arguments = arguments
         self.dtype = dtype
-        axes: frozenset[str] = frozenset((payload,)) if head == "axis" else frozenset()
-        for argument in arguments:
-            axes |= argument.axes
-        self.axes = axes
+        own: frozenset[str] = frozenset((payload,)) if head == "axis" else frozenset()
+        self.axes: frozenset[str] = own.union(*(a.axes for a in arguments))
 
     # -- index arithmetic; used by Views and Scatters, which know no class of this floor --------
 

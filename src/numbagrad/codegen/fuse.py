@@ -68,8 +68,9 @@ def order_axes(task: Task) -> None:
             before.get((axis, other), 0) > before.get((other, axis), 0) for other in task.axes
         )
 
-    place = {axis: k for k, axis in enumerate(task.axes)}
-    task.axes.sort(key=lambda axis: (-wins(axis), place[axis]))
+    # A list is empty while it is sorted: count first.
+    rank = {axis: (-wins(axis), place) for place, axis in enumerate(task.axes)}
+    task.axes.sort(key=rank.__getitem__)
 
 
 def accumulates_in_place(task: Task) -> bool:

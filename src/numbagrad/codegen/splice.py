@@ -110,7 +110,7 @@ def read_template(function: Callable[..., Any]) -> Template:
     if code is None:
         raise TypeError(f"A template must be a plain function; got {function!r}")
     parameters = code.co_varnames[: code.co_argcount]
-    names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}  # type: ignore[attr-defined]
+    names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
     used = {n: names[n] for n in code.co_names if n in names}
     result = None
     try:

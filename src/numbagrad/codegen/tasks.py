@@ -449,7 +449,7 @@ class TaskList:
             if part.type.ndim == 0:
                 value = self.element(part, ())
                 index = tuple(self.table.of(o) for o in offset)
-                axes, ranges = [], {}
+                axes, ranges, _ = self._loops(())
             else:
                 axes, ranges, inner = self._loops(self.shape(part))
                 value = self.element(part, inner)

@@ -19,6 +19,7 @@ class SharedVariable(Variable):
     __slots__ = ("container", "default_update")
 
     container: list[Any]
+    default_update: Any
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
         """The value: a copy, or with ``borrow`` the array itself."""

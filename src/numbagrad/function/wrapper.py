@@ -91,9 +91,9 @@ def print_wrapper(
         scope[f"convert{k}"] = converters[k]
         lines += _conversion(name, k, type_, scope)
     extra = []
-    for k, source in enumerate(hidden):
-        scope[f"h{k}"] = source
-        extra.append(f"h{k}()" if callable(source) else f"h{k}")
+    for k, value in enumerate(hidden):
+        scope[f"h{k}"] = value
+        extra.append(f"h{k}()" if callable(value) else f"h{k}")
     arguments = ", ".join([*names, *extra])
     given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
     lines += [

@@ -37,6 +37,9 @@ class Variable:
 
     __slots__ = ("__weakref__", "_tag", "index", "name", "owner", "type")
 
+    #: A Type; those of tensors know dtype, shape and ndim besides.
+    type: Any
+
     def __init__(
         self,
         type: Type,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 __all__ = ["OPS", "OP_CLASSES", "register"]
 
 OPS: dict[str, Callable[..., Any]] = {}
-OP_CLASSES: list[type] = []
+OP_CLASSES: list[Any] = []
 
 F = TypeVar("F", bound=Callable[..., Any])
 
