@@ -1,8 +1,8 @@
 def any_all(X):
     """t1, t2 from X"""
     n, d = X.shape
-    # t1 = any_((X > 1), axis=1)
-    # t2 = all((X > -9), axis=(0, 1))
+    # t1 = any((X > 1.0), axis=(1,))
+    # t2 = all((X > -9.0))
     t1 = empty(n, bool_)
     t2 = True
     for i in range(n):

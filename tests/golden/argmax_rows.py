@@ -3,8 +3,8 @@ def argmax_rows(X):
     n, d = X.shape
     if not (d > 0 or n == 0):
         raise Failed(1)  # argmax of an empty array: there is no largest element
-    # t1 = argmax(X, axis=1)
-    # t2 = max(X, axis=1)
+    # t1 = argmax(X, axis=(1,))
+    # t2 = max(X, axis=(1,))
     t1 = empty(n, int64)
     t2 = empty(n)
     for i in range(n):

@@ -3,9 +3,9 @@ def broadcast_column(X, y):
     n, d = X.shape
     m = y.shape[0]
     if n != m:
-        raise Failed(1)  # the sizes of the inputs of Mul (X, an unnamed input) disagree
+        raise Failed(1)  # the sizes of the inputs of mul(X, ...) disagree
     # t1 = exp(y)
-    # t2 = X * subtensor(t1)
+    # t2 = X * t1[:, None]
     t2 = empty((n, d))
     for i in range(n):
         t1 = math.exp(y[i])

@@ -1,7 +1,7 @@
 def elementwise_chain(y):
     """t1 from y"""
     n = y.shape[0]
-    # t1 = 1 + (exp(neg(...)) * sin(y))
+    # t1 = 1.0 + (exp((-sqr(y))) * sin(y))
     t1 = empty(n)
     for i in range(n):
         y_i = y[i]

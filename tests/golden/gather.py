@@ -7,7 +7,7 @@ def gather(y, k):
         k_i = k[i]
         if not (k_i >= v1 and k_i < n):
             raise Failed(1)  # A value of k is out of bounds for axis 0 of y
-    # t1 = 2 * advanced_subtensor(y, k)
+    # t1 = 2.0 * y[k]
     t1 = empty(d)
     for i in range(d):
         k_i_2 = k[i]

@@ -8,7 +8,7 @@ def gather_scatter(y, k):
         if not (k_i >= v1 and k_i < n):
             raise Failed(1)  # A value of k is out of bounds for axis 0 of y
     t1 = zeros(n)
-    # t1 = advanced_inc_subtensor(0, (2 * advanced_subtensor(y, k)), k)
+    # t1 = inc_subtensor(broadcast_to(0.0, y.shape[0])[k], (2.0 * y[k]))
     for i in range(d):
         k_i_2 = k[i]
         v2 = k_i_2 + n if k_i_2 < 0 else k_i_2

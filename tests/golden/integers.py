@@ -3,7 +3,7 @@ def integers(k):
     n = k.shape[0]
     # t1 = k // 3
     # t2 = k % 3
-    # t3 = sum(k, axis=0)
+    # t3 = sum(k)
     t1 = empty(n, int64)
     t2 = empty(n, int64)
     t3 = 0

@@ -4,11 +4,11 @@ def logistic_gradient(X, v, w):
     m = v.shape[0]
     h = w.shape[0]
     if d != h:
-        raise Failed(1)  # the sizes of the inputs of MatVec{batch=0} (X, w) disagree
+        raise Failed(1)  # the sizes of the inputs of mat_vec(X, w) disagree
     if m != n:
-        raise Failed(2)  # the sizes of the inputs of Mul (v, an unnamed input) disagree
+        raise Failed(2)  # the sizes of the inputs of mul(v, ...) disagree
     # t1 = X @ w
-    # loss = sum((softplus(t1) - (v * t1)), axis=0)
+    # loss = sum((softplus(t1) - (v * t1)))
     # t2 = sigmoid(t1) - v
     # dloss_dw = t2 @ X
     dloss_dw = zeros(d)

@@ -5,17 +5,17 @@ def logistic_gradient_hvp(X, v, w, p):
     h = w.shape[0]
     r = p.shape[0]
     if d != h:
-        raise Failed(1)  # the sizes of the inputs of MatVec{batch=0} (X, w) disagree
+        raise Failed(1)  # the sizes of the inputs of mat_vec(X, w) disagree
     if m != n:
-        raise Failed(2)  # the sizes of the inputs of Mul (v, an unnamed input) disagree
+        raise Failed(2)  # the sizes of the inputs of mul(v, ...) disagree
     if d != r:
-        raise Failed(3)  # the sizes of the inputs of MatVec{batch=0} (X, p) disagree
+        raise Failed(3)  # the sizes of the inputs of mat_vec(X, p) disagree
     # t1 = X @ w
-    # loss = sum((softplus(t1) - (v * t1)), axis=0)
+    # loss = sum((softplus(t1) - (v * t1)))
     # t2 = sigmoid(t1)
     # dloss_dw = (t2 - v) @ X
     # t3 = X @ p
-    # hvp = ((t3 * t2) * (1 - t2)) @ X
+    # hvp = ((t3 * t2) * (1.0 - t2)) @ X
     dloss_dw = zeros(d)
     hvp = zeros(d)
     loss = 0.0

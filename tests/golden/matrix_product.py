@@ -1,7 +1,7 @@
 def matrix_product(X):
     """t2 from X"""
     n, d = X.shape
-    # t1 = X
+    # t1 = X.T
     t1 = empty((d, n))
     for i in range(d):
         for j in range(n):

@@ -1,7 +1,7 @@
 def row_sums(X):
     """t1 from X"""
     n, d = X.shape
-    # t1 = sum(X, axis=1)
+    # t1 = sum(X, axis=(1,))
     t1 = empty(n)
     for i in range(n):
         acc1 = 0.0

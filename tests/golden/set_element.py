@@ -3,7 +3,7 @@ def set_element(y, x):
     n = y.shape[0]
     if not (n >= 1):
         raise Failed(1)  # Index 0 is out of bounds for axis 0 of y
-    # t1 = inc_subtensor(y, x)
+    # t1 = set_subtensor(y[0], x)
     t1 = empty(n)
     for i in range(n):
         t1[i] = y[i]

@@ -1,9 +1,9 @@
 def softmax_rows(X):
     """t4 from X"""
     n, d = X.shape
-    # t1 = peak(X, axis=1)
+    # t1 = peak(X, axis=(1,))
     # t2 = exp((X - t1))
-    # t3 = sum(t2, axis=1)
+    # t3 = sum(t2, axis=(1,))
     # t4 = t2 / t3
     t2 = empty(d)
     t4 = empty((n, d))

@@ -1,8 +1,8 @@
 def sum_of_squares_gradient(y):
     """t1, t2 from y"""
     n = y.shape[0]
-    # t1 = sum(sqr(y), axis=0)
-    # t2 = 2 * y
+    # t1 = sum(sqr(y))
+    # t2 = 2.0 * y
     t2 = empty(n)
     t1 = 0.0
     for i in range(n):

@@ -1,7 +1,7 @@
 def switch(y):
     """t1 from y"""
     n = y.shape[0]
-    # t1 = switch((y < 0), neg(y), sqrt(y))
+    # t1 = switch((y < 0.0), (-y), sqrt(y))
     t1 = empty(n)
     for i in range(n):
         y_i = y[i]

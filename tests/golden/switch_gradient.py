@@ -1,7 +1,7 @@
 def switch_gradient(y):
     """t1 from y"""
     n = y.shape[0]
-    # t1 = masked((y < 1), 1) + masked(invert((y < 1)), (0.5 / sqrt(y)))
+    # t1 = masked((y < 1.0), 1.0) + masked((~(y < 1.0)), (0.5 / sqrt(y)))
     t1 = empty(n)
     for i in range(n):
         y_i = y[i]

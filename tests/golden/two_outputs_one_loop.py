@@ -3,7 +3,7 @@ def two_outputs_one_loop(y, v):
     n = y.shape[0]
     d = v.shape[0]
     if n != d:
-        raise Failed(1)  # the sizes of the inputs of Add (y, v) disagree
+        raise Failed(1)  # the sizes of the inputs of add(y, v) disagree
     # t1 = y + v
     # t2 = y * v
     t1 = empty(n)

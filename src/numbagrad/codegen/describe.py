@@ -1,18 +1,15 @@
-"""Comments for printed code: which expression of the user's a loop serves."""
+"""Words for printed code and for errors: which expression of the user's a loop serves."""
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import numpy as np
-
-from ..graph.basic import Constant, Variable
+from ..graph.basic import Variable
+from ..graph.printing import leaf_text, pieces
 from .tasks import Task, TaskList
 
 __all__ = ["describe"]
 
 _LONGEST = 78
+_DEEPEST = 5
 
 
 def describe(task: Task, tasks: TaskList) -> str:
@@ -21,37 +18,29 @@ def describe(task: Task, tasks: TaskList) -> str:
     names = ", ".join(t.name for t in task.targets)
     if variable is None or variable.owner is None:
         return f"{names}: a copy"
-    words = _expression(variable, tasks, 4, top=True)
+    words = _bare(_words(variable, tasks, 0))
     line = f"{names} = {words}"
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 4]} ..."
 
 
-def _expression(variable: Variable, tasks: TaskList, depth: int, top: bool = False) -> str:
-    if isinstance(variable, Constant):
-        return variable.name or _short(variable.data)
-    if variable in tasks.buffers and not top:
+def _words(variable: Variable, tasks: TaskList, depth: int) -> str:
+    if variable.owner is None:
+        return leaf_text(variable)
+    if depth and variable in tasks.buffers:
         return tasks.buffers[variable].name
-    node = variable.owner
-    if node is None or depth == 0:
+    if depth > _DEEPEST:
         return "..."
-    inner = [_expression(v, tasks, depth - 1) for v in node.inputs]
-    name = type(node.op).__name__
-    if name in ("DimShuffle", "Cast", "Second", "BroadcastTo") and len(inner) >= 1:
-        return inner[-1] if name == "Second" else inner[0]
-    infix = getattr(node.op, "infix", None)
-    if infix and len(inner) == 2:
-        made = f"{inner[0]} {infix} {inner[1]}"
-        return made if top else f"({made})"
-    axes = getattr(node.op, "axes", None)
-    if axes and len(inner) == 1:
-        inner.append(f"axis={axes[0] if len(axes) == 1 else tuple(axes)}")
-    return f"{_snake(name)}({', '.join(inner)})"
+    parts = pieces(variable)
+    return "".join(p if isinstance(p, str) else _words(p, tasks, depth + 1) for p in parts)
 
 
-def _short(data: Any) -> str:
-    value = np.asarray(data)
-    return f"{value.item():g}" if value.size == 1 and value.dtype.kind in "fiub" else "..."
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+def _bare(words: str) -> str:
+    """Without a pair of parentheses around all of it."""
+    if not (words.startswith("(") and words.endswith(")")):
+        return words
+    depth = 0
+    for place, character in enumerate(words):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and place < len(words) - 1:
+            return words
+    return words[1:-1]

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
+from ..graph.printing import op_name
 from ..graph.where import Line
 from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
 from .expression import Buffer, Expression, Table
@@ -227,10 +228,9 @@ class TaskList:
         left, right = self._own_size(a), self._own_size(b)
         if left is right:
             return
-        names = ", ".join(v.name or "an unnamed input" for v in node.inputs)
-        failure = Failure(
-            ShapeError, f"the sizes of the inputs of {node.op} ({names}) disagree", node.where, node
-        )
+        names = ", ".join(v.name or "..." for v in node.inputs)
+        words = f"the sizes of the inputs of {op_name(node.op)}({names}) disagree"
+        failure = Failure(ShapeError, words, node.where, node)
         self._check(node, left == right, failure)
 
     def _check(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
+from ..graph.printing import op_name
 from ..graph.traverse import toposort
 from ..ops.kinds import Declared
 
@@ -104,7 +105,7 @@ def context_of(node: Apply, inputs: Sequence[Any]) -> str:
         name = variable.name or "_"
         shown.append(f"{name}: shape {value.shape}" if value is not None else name)
     line = f"\nIt was built at {node.where}" if node.where is not None else ""
-    return f"in {node.op}({', '.join(shown)}){line}"
+    return f"in {op_name(node.op)}({', '.join(shown)}){line}"
 
 
 def _explained(error: Exception, node: Apply, inputs: Sequence[Any]) -> Exception:

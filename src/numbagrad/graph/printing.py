@@ -68,9 +68,9 @@ def pp(variable: Variable, limit: int = 100_000) -> str:
     asked, used = 1, 0
     while waiting:
         current = waiting.popleft()
-        pieces = _pieces(current) if used < limit or current.owner is None else ["..."]
+        parts = pieces(current) if used < limit or current.owner is None else ["..."]
         row: list[str | int] = []
-        for piece in pieces:
+        for piece in parts:
             if isinstance(piece, Variable):
                 row.append(asked)
                 asked += 1
@@ -94,11 +94,11 @@ def _joined(rows: list[list[str | int]]) -> str:
     return "".join(made)
 
 
-def _pieces(variable: Variable) -> Pieces:
+def pieces(variable: Variable) -> Pieces:
     """How a variable is written: strings, and variables to be written in their places."""
     node = variable.owner
     if node is None:
-        return [_leaf(variable)]
+        return [leaf_text(variable)]
     op: Any = node.op
     if hasattr(op, "pretty"):
         made: Pieces = list(op.pretty(node))
@@ -108,7 +108,7 @@ def _pieces(variable: Variable) -> Pieces:
         made = [f"({_PREFIX[type(op).__name__]}", node.inputs[0], ")"]
     else:
         params = [f"{name}={value!r}" for name, value in _params(node)]
-        made = [f"{_name(op)}(", *_separated([*node.inputs, *params], ", "), ")"]
+        made = [f"{op_name(op)}(", *_separated([*node.inputs, *params], ", "), ")"]
     return made if node.nout == 1 else [*made, f".{variable.index}"]
 
 
@@ -119,7 +119,8 @@ def _separated(items: Any, separator: str) -> Pieces:
     return made
 
 
-def _name(op: Any) -> str:
+def op_name(op: Any) -> str:
+    """What people call an Op: its own word for itself, else its class in snake case."""
     known = getattr(op, "shown", None) or _NAMES.get(type(op).__name__)
     if known:
         return str(known)
@@ -137,7 +138,8 @@ def _params(node: Apply) -> Iterator[tuple[str, Any]]:
             yield "axis", value
 
 
-def _leaf(variable: Variable) -> str:
+def leaf_text(variable: Variable) -> str:
+    """A variable without an owner: its name, its value or its type."""
     if variable.name:
         return variable.name
     return _constant(variable) if isinstance(variable, Constant) else f"<{variable.type}>"
@@ -279,7 +281,7 @@ class _Tree:
     def _line(self, variable: Variable, order: dict[Apply, int]) -> str:
         node = variable.owner
         if node is None:
-            words = [_leaf(variable)]
+            words = [leaf_text(variable)]
         else:
             words = [f"{node.op}" if node.nout == 1 else f"{node.op}.{variable.index}"]
         if self.ids:

@@ -173,10 +173,10 @@ class Declared(Op):
         known = [_static(v) for v in variables]
         for a, b in self.same_sizes(known, *variables):
             if isinstance(a, int) and isinstance(b, int) and a != b:
-                shapes = ", ".join(str(v.type.shape) for v in variables)
+                known_shapes = ", ".join(str(v.type.shape) for v in variables)
                 raise ShapeError(
                     f"{self}: sizes {a} and {b} have to be equal; "
-                    f"the inputs' shapes are {shapes} (None is a size not known yet)"
+                    f"the inputs' shapes are {known_shapes} (None is a size not known yet)"
                 )
         shapes = self.sizes(known, *variables)
         if self.nout == 1:
