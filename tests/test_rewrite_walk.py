@@ -214,6 +214,31 @@ def test_sums_of_exponentials_over_nothing_and_of_single_precision():
         np.testing.assert_allclose(*interpret([made, s], {f: value}), rtol=1e-6)
 
 
+def test_logarithm_of_a_large_determinant():
+    (made,) = rewrite([T.log(abs(OPS["det"](X)))])
+    (value,) = interpret([made], {X: 1e10 * np.eye(200)})
+    np.testing.assert_allclose(value, 200 * np.log(1e10))
+
+
+@pytest.mark.parametrize("axis", [0, 1, (0, 1), None])
+def test_softmax_is_recognised_whatever_the_axis(axis):
+    e = T.exp(X)
+    s = e / e.sum(axis=axis, keepdims=True)
+    values = {X: np.array([[1000.0, 0.0, -1000.0], [1.0, 2.0, 3.0]])}
+    made, exact = interpret([rewrite([s])[0], T.softmax(X, axis=axis)], values)
+    np.testing.assert_allclose(made, exact)
+    for shape in ((0, 3), (3, 0), (1, 1)):
+        small = {X: np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)}
+        np.testing.assert_allclose(*interpret([rewrite([s])[0], s], small), rtol=1e-14)
+
+
+def test_a_quotient_by_the_sum_over_another_axis_is_no_softmax():
+    e = T.exp(X)
+    s = e / e.sum(axis=0)[:, None]  # fits square matrices only
+    values = {X: np.array([[1.0, 2.0], [3.0, 5.0]])}
+    np.testing.assert_allclose(*interpret([rewrite([s])[0], s], values))
+
+
 def test_sigmoid_that_is_used_elsewhere_costs_no_second_exponential():
     s = T.sigmoid(v)
     assert simple(s * (1 - s)) == "(sigmoid(v) * (1.0 - sigmoid(v)))"

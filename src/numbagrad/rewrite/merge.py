@@ -21,7 +21,7 @@ from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType
 from ..graph.where import on_behalf_of
-from .fold import constant_value
+from .fold import SPREADING, constant_value
 from .pattern import glance
 from .shapes import ShapeEnv
 
@@ -73,7 +73,10 @@ class Rewriter:
 
     def value(self, variable: Variable) -> Any:
         """The number that stands in every place of ``variable``, or None."""
-        if variable.owner is None and not isinstance(variable, Constant):
+        node = variable.owner
+        if node is None and not isinstance(variable, Constant):
+            return None
+        if node is not None and type(node.op).__name__ not in SPREADING:
             return None
         try:
             return self._values[variable]
@@ -230,6 +233,6 @@ def _over(node: Apply, inputs: list[Variable]) -> Apply:
         return node
     made = node.clone_with_new_inputs(inputs)
     for old, new in zip(node.outputs, made.outputs, strict=True):
-        if not old.type.is_super(new.type):
+        if old.type is not new.type and not old.type.is_super(new.type):
             raise RewriteError(f"{node.op}: {old.type} became {new.type} over simpler inputs")
     return made

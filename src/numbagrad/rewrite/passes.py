@@ -66,7 +66,7 @@ PASSES: list[Pass] = [
     Pass("controls", CONTROLS, "none", only=True, merge=False),
     Pass("tidy", [*CONTROLS, *SHAPES, *SPREAD, *FOLD], "fast_compile", only=True),
     # First what only makes values finite: algebra would hide some of its patterns.
-    Pass("stabilize", [*CONTROLS, *STABILIZE], "default"),
+    Pass("stabilize", [*CONTROLS, *STABILIZE], "default", merge=False),
     Pass(
         "simplify",
         [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA],
