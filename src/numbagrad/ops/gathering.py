@@ -351,12 +351,12 @@ def unravel_index(indices: Any, dims: Any, order: str = "C") -> tuple[Any, ...]:
     rest = OPS["cast"](rest, "int64") if rest.dtype != "int64" else rest
     sizes = as_lengths(dims, "unravel_index")
     made: dict[int, Any] = {}
-    *fast, slowest = _order(sizes, order, "unravel_index") or [None]
-    for axis in fast:
+    axes = _order(sizes, order, "unravel_index")
+    for axis in axes[:-1]:
         made[axis] = OPS["mod"](rest, sizes[axis])
         rest = OPS["floor_div"](rest, sizes[axis])
-    if slowest is not None:
-        made[slowest] = rest
+    if axes:
+        made[axes[-1]] = rest
     return tuple(made[axis] for axis in range(len(sizes)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..graph.basic import Constant, Variable
 from ..graph.registry import OPS, register
-from ..graph.tensor import TensorType, as_tensor, constant
+from ..graph.tensor import TensorConstant, TensorType, as_tensor, constant
 from .index_patterns import ARRAY, FULL, IN, NEW, Part, Span, show
 from .shape import MakeVector, make_vector, specify_shape
 from .sizes import as_length, size_at
@@ -61,7 +61,7 @@ def _of_known_elements(x: Any, pattern: list[Any]) -> Any:
         return None
     entry = pattern[0]
     vector = x.owner is not None and isinstance(x.owner.op, MakeVector)
-    sizes = isinstance(x, Constant) and x.dtype == "int64" and x.data.size <= 32
+    sizes = isinstance(x, TensorConstant) and x.dtype == "int64" and x.data.size <= 32
     if not (vector or sizes):
         return None
     if isinstance(entry, int):
@@ -131,8 +131,8 @@ def _read_index(x: Any, items: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
 def _dimensions_taken(item: Any) -> int:
     if item is None or item is Ellipsis:
         return 0
-    if isinstance(item, Variable) and item.type.dtype == "bool":  # type: ignore[attr-defined]
-        return item.type.ndim  # type: ignore[attr-defined]
+    if isinstance(item, Variable) and item.type.dtype == "bool":
+        return item.type.ndim
     return 1
 
 

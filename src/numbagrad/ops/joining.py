@@ -153,7 +153,7 @@ def join(axis: Any, *tensors: Any) -> Any:
 
 
 @register
-def concatenate(tensor_list: Sequence[Any], axis: Any = 0) -> Any:
+def concatenate(tensor_list: Any, axis: Any = 0) -> Any:
     """`join` with NumPy's arguments.
 
     >>> concatenate([[1, 2], [3]]).eval()

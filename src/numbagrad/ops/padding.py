@@ -92,7 +92,7 @@ def _pairs(given: Any, ndim: int, where: str) -> list[tuple[Any, Any]]:
     """A pair for each dimension, from one number, one pair or all pairs."""
     if isinstance(given, np.ndarray):
         given = given.tolist()
-    if isinstance(given, Variable) and given.type.ndim:  # type: ignore[attr-defined]
+    if isinstance(given, Variable) and given.type.ndim:
         given = [given[k] for k in range(len(given))]  # type: ignore[index, arg-type]
         given = [[g[0], g[1]] if g.ndim else g for g in given]
     if not isinstance(given, (list, tuple)):
@@ -107,7 +107,7 @@ def _pairs(given: Any, ndim: int, where: str) -> list[tuple[Any, Any]]:
             f"pad: {where} must be a number, a pair, or a pair for each of the {ndim} dimensions; "
             f"got {given}"
         )
-    return pairs  # type: ignore[return-value]
+    return pairs
 
 
 def _within(x: Any, widths: Sequence[tuple[Any, Any]], value: Any) -> Any:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..graph.basic import Constant
 from ..graph.registry import OPS, register
-from ..graph.tensor import as_tensor, constant
+from ..graph.tensor import TensorConstant, as_tensor, constant
 from ..testing.samples import data, sample
 from .axes import normalize_axis
 from .dtypes import always, first, upcast
@@ -141,7 +140,7 @@ def make_vector(*scalars: Any) -> Any:
     variables = [as_tensor(s) for s in scalars]
     if not variables:
         return constant(np.zeros(0, "int64"))
-    if all(isinstance(v, Constant) and v.ndim == 0 for v in variables):
+    if all(isinstance(v, TensorConstant) and v.ndim == 0 for v in variables):
         return constant(np.array([v.data for v in variables]))
     return MakeVector(count=len(variables))(*variables)
 
@@ -290,7 +289,7 @@ def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Any:
         if np.prod(known, dtype=object) != np.prod(wanted, dtype=object):
             raise ShapeError(
                 f"reshape: an array of shape {known} can not take the shape {tuple(wanted)}: "
-                f"{product(known)} elements against {product(wanted)}"  # type: ignore[arg-type]
+                f"{product(known)} elements against {product(wanted)}"
             )
         if tuple(wanted) == known:
             return x
@@ -463,7 +462,7 @@ def specify_shape(x: Any, shape: Any) -> Any:
         raise ShapeError(f"specify_shape: {len(items)} sizes for an array of {x.ndim} dimensions")
     dims, sizes = [], []
     for axis, item in enumerate(items):
-        if item is None or (isinstance(item, Constant) and item.ndim and not item.data.size):
+        if item is None:
             continue
         wanted, known = as_length(item, "specify_shape"), x.type.shape[axis]
         if isinstance(wanted, int) and known is not None:

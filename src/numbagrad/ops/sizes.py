@@ -171,7 +171,7 @@ def as_lengths(shape: Any, where: str, ndim: int | None = None) -> list[Any]:
     ValueError
         If a known size is negative.
     """
-    if isinstance(shape, Variable) and shape.type.ndim == 1:  # type: ignore[attr-defined]
+    if isinstance(shape, Variable) and shape.type.ndim == 1:
         items = _items(shape, where, ndim)
     elif isinstance(shape, (list, tuple)) or (isinstance(shape, np.ndarray) and shape.ndim):
         items = list(shape)
