@@ -149,7 +149,8 @@ def _writes(part: Sequence[Statement]) -> list[str]:
     stack: list[Any] = list(reversed(part))
     while stack:
         statement = stack.pop()
-        found.update(dict.fromkeys(writes_of(statement)))
+        if not isinstance(statement, For):  # a loop's variable is nobody else's
+            found.update(dict.fromkeys(writes_of(statement)))
         stack.extend(reversed(_inner(statement)))
     return list(found)
 
