@@ -290,6 +290,7 @@ def test_singular_matrices(dtype):
             (lapack.inv, a),
             (lapack.solve_sym, a * 0, b, True),
             (lapack.solve_triangular, a, b, False, 0, False),
+            (lapack.solve_triangular_vec, a, b[:, 0].copy(), False, 1, False),
         ]:
             with pytest.raises(LinAlgError, match="singular"):
                 kernel(*args)
@@ -315,6 +316,7 @@ def test_nan_gives_nan(dtype):
                 lapack.solve_posdef(a, b, True),
                 lapack.solve_sym(a, b, False),
                 lapack.solve_triangular(a, b, True, 0, False),
+                lapack.solve_triangular_vec(a, b[:, 0].copy(), True, 2, False),
                 lapack.inv(a),
                 lapack.det(a),
                 lapack.slogdet(a)[1],
@@ -347,6 +349,7 @@ def test_shapes_of_systems_are_checked():
         lambda: lapack.solve_posdef(square, b, True),
         lambda: lapack.solve_sym(square, b, True),
         lambda: lapack.solve_triangular(square, b, True, 0, False),
+        lambda: lapack.solve_triangular_vec(square, b[:, 0].copy(), True, 0, False),
     ]:
         with pytest.raises(ValueError, match="square"):
             call()

@@ -15,7 +15,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from ._arrays import clear, new_array
-from ._inner import call_inner
+from ._inner import call_inner, inner
 from ._pointers import emit_call, prepare_call
 from ._scalars import cast_like
 
@@ -173,24 +173,36 @@ def _product_blas(context, builder, signature, values):
 
 
 def _product_integer(c, a, a_transposed, b, b_transposed, k):
-    m, n = c.shape
+    first = _transpose(a) if a_transposed else a
+    second = _transpose(b) if b_transposed else b
     clear(c)
-    for i in range(m):
+    for i in range(c.shape[0]):
         for p in range(k):
-            factor = a[p, i] if a_transposed else a[i, p]
-            for j in range(n):
-                other = b[j, p] if b_transposed else b[p, j]
-                c[i, j] = cast_like(c, c[i, j] + factor * other)
+            factor = first[i, p]
+            for j in range(c.shape[1]):
+                c[i, j] = cast_like(c, c[i, j] + factor * second[p, j])
 
 
 def _product_bool(c, a, a_transposed, b, b_transposed, k):
-    m, n = c.shape
+    first = _transpose(a) if a_transposed else a
+    second = _transpose(b) if b_transposed else b
     clear(c)
-    for i in range(m):
+    for i in range(c.shape[0]):
         for p in range(k):
-            factor = a[p, i] if a_transposed else a[i, p]
-            for j in range(n):
-                c[i, j] |= factor & (b[j, p] if b_transposed else b[p, j])
+            if first[i, p]:
+                for j in range(c.shape[1]):
+                    c[i, j] |= second[p, j]
+
+
+@inner(lambda a: types.Array(a.dtype, 2, "C"))
+def _transpose(a):
+    """The transpose of a matrix, copied: one loop nest then serves all four products."""
+    m, n = a.shape
+    result = new_array(a, (n, m))
+    for i in range(m):
+        for j in range(n):
+            result[j, i] = a[i, j]
+    return result
 
 
 @intrinsic

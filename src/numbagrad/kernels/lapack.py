@@ -126,7 +126,21 @@ def _undo_exchanges(pivots, x):
 @njit(**_OPTIONS)
 def solve_vec(a, b):
     """`solve` for a vector ``b``."""
-    return _as_vector(solve(a, _as_column(b)))
+    n = a.shape[0]
+    if a.shape[1] != n or b.size != n:
+        raise ValueError("solve_vec: a is not square or b has another length")
+    factors = new_copy(a)
+    pivots = new_array(np.int32(0), n)
+    info = call_lapack("getrf", n, n, factors, max(1, n), pivots)
+    if info != 0 and not _has_nan(a):
+        raise LinAlgError("the matrix is singular")
+    x = new_copy(b)
+    if info != 0:
+        for i in range(n):
+            x[i] = math.nan
+        return x
+    call_lapack("getrs", "T", n, 1, factors, max(1, n), pivots, x, max(1, n))
+    return x
 
 
 @njit(**_OPTIONS)
@@ -191,10 +205,8 @@ def solve_triangular(a, b, lower, trans, unit_diagonal):
     n = a.shape[0]
     if a.shape[1] != n or b.shape[0] != n:
         raise ValueError("solve_triangular: a is not square or b has another number of rows")
-    if not unit_diagonal:
-        for i in range(n):
-            if a[i, i] == 0:
-                raise LinAlgError("the triangular matrix is singular: a zero on its diagonal")
+    if not unit_diagonal and _zero_on_diagonal(a):
+        raise LinAlgError("the triangular matrix is singular: a zero on its diagonal")
     x = new_copy(b)
     operation = _PLAIN
     if trans == 1:
@@ -209,7 +221,36 @@ def solve_triangular(a, b, lower, trans, unit_diagonal):
 @njit(**_OPTIONS)
 def solve_triangular_vec(a, b, lower, trans, unit_diagonal):
     """`solve_triangular` for a vector ``b``."""
-    return _as_vector(solve_triangular(a, _as_column(b), lower, trans, unit_diagonal))
+    n = a.shape[0]
+    if a.shape[1] != n or b.size != n:
+        raise ValueError("solve_triangular_vec: a is not square or b has another length")
+    if not unit_diagonal and _zero_on_diagonal(a):
+        raise LinAlgError("the triangular matrix is singular: a zero on its diagonal")
+    x = new_copy(b)
+    # Fortran sees a.T and can conjugate only what it transposes: for trans == 2 all is conjugated,
+    # a.T @ x.conj() = b.conj().
+    if trans == 2:
+        _conjugate(x)
+    operation = _TRANSPOSED if trans == 0 else _PLAIN
+    diagonal = _UNIT if unit_diagonal else _PLAIN
+    call_blas("trsv", _UPPER if lower else _LOWER, operation, diagonal, n, a, max(1, n), x, 1)
+    if trans == 2:
+        _conjugate(x)
+    return x
+
+
+@inner(types.boolean)
+def _zero_on_diagonal(a):
+    for i in range(a.shape[0]):
+        if a[i, i] == 0:
+            return True
+    return False
+
+
+@inner(types.none)
+def _conjugate(x):
+    for i in range(x.size):
+        x[i] = x[i].conjugate()
 
 
 @inner(types.none)
@@ -338,20 +379,3 @@ def _fill_nan(a):
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
             a[i, j] = math.nan
-
-
-@njit(**_OPTIONS)
-def _as_column(b):
-    column = new_array(b, (b.size, 1))
-    for i in range(b.size):
-        column[i, 0] = b[i]
-    return column
-
-
-@njit(**_OPTIONS)
-def _as_vector(column):
-    n = column.shape[0]
-    vector = new_array(column, n)
-    for i in range(n):
-        vector[i] = column[i, 0]
-    return vector

@@ -16,8 +16,8 @@ import llvmlite.binding as llvm
 PREFIX = "numbagrad_"
 
 # Every outside routine that a kernel may call, without its type letter (s, d, c, z).
-BLAS = frozenset({"dot", "gemm", "gemv", "trsm"})
-LAPACK = frozenset({"getrf", "getri", "potrf", "sysv"})
+BLAS = frozenset({"dot", "gemm", "gemv", "trsm", "trsv"})
+LAPACK = frozenset({"getrf", "getri", "getrs", "potrf", "sysv"})
 SPECIAL = frozenset({"erfcinv", "erfcx", "erfinv", "gamma", "gammaln", "psi"})
 
 _registered: set[str] = set()
