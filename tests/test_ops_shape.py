@@ -30,6 +30,7 @@ CASES = {
     "size-axis": (lambda x: shape.size(x, 1), lambda x: np.int64(x.shape[1]), A),
     "reshape": (lambda x: x.reshape((4, 6)), lambda x: x.reshape(4, 6), A),
     "reshape-1": (lambda x: x.reshape((4, -1)), lambda x: x.reshape(4, -1), A),
+    "reshape-vector-1": (lambda x: x.reshape((-1, 2)) * 2, lambda x: x.reshape(-1, 2) * 2, V),
     "reshape-sizes": (
         lambda x: x.reshape((x.shape[1], -1, x.shape[0])),
         lambda x: x.reshape(3, -1, 2),

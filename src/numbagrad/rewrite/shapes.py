@@ -146,11 +146,12 @@ class ShapeEnv:
         if a is b or (isinstance(a, int) and a == b):
             return
         self.obligations.append((a, b, node))
-        # The unknown that is met last gives way to the other side.
+        # The unknown that is met last gives way to the other side. One that is computed from
+        # others is met after them, so nothing is ever replaced by what is computed from itself.
         left, right = self._polynomial(a), self._polynomial(b)
         for lone, other in sorted([(left, right), (right, left)], key=_lone_atom, reverse=True):
             atom = _lone_atom((lone, other))
-            if atom >= 0 and not any(atom in monomial for monomial, _ in other):
+            if atom >= 0 and all(part < atom for monomial, _ in other for part in monomial):
                 self._stands_for[atom] = other
                 return
 
