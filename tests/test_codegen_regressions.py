@@ -35,3 +35,21 @@ def test_reshape_by_the_size_of_a_sorted_array():
     x = T.lmatrix("x")
     y = T.sort(x)
     same([x], [y.reshape((y.shape[0] // 3, 3))], [np.array([[6], [0], [5]])])
+
+
+def test_an_array_read_flat_keeps_its_dimensions():
+    x = T.tensor("x", dtype="float64", shape=(None, 1))
+    same(
+        [x], [T.broadcast_to(T.exp(x).sum(axis=1), (1, 2)).reshape((2,))], [np.array([[0.5], [1]])]
+    )
+    y = T.dmatrix("y")
+    z = T.dot(y, y.T)
+    same([y], [(T.sin(z) + z.T).reshape((-1,)), z.T], [np.arange(6.0).reshape(3, 2)])
+    m = T.trunc(x)
+    same([x], [m[m < x]], [np.array([[1.5], [1.0]])])
+
+
+def test_the_square_of_a_complex_modulus_stays_real():
+    x = T.zvector("x")
+    values = [np.array([1 - 0.75j, 3j])]
+    same([x], [abs(x) * abs(x), T.sqr(abs(x)), abs(-x)], values)

@@ -178,6 +178,10 @@ class Expression:
         """Whether it is a bare loop variable."""
         return self.head == "axis"
 
+    def is_flat(self) -> bool:
+        """Whether it is a load whose only index counts the elements in C order."""
+        return self.head == "load" and bool(self.arguments) and self.arguments[-1].head == "flat"
+
     def loads(self) -> Iterator[Expression]:
         """Every load in it, once."""
         for part in self.walk():

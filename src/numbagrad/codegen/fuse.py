@@ -238,7 +238,7 @@ class _Fusion:
         mine = reader.axes[depth]
         loads = [e for e in self.needs.reads[reader.number] if e.payload is writer.target]
         return bool(loads) and all(
-            len(e.arguments) == len(writer.index)
+            not e.is_flat()
             and e.arguments[places[0]].is_axis()
             and e.arguments[places[0]].payload == mine
             for e in loads
@@ -301,14 +301,14 @@ def _droppable(
             break
         at = places[0]
         if not all(
-            len(load.arguments) == len(writer.index)
+            not load.is_flat()
             and load.arguments[at].is_axis()
             and load.arguments[at].payload == reader.axes[depth]
             for reader, load in readers
         ):
             break
         dropped.append(at)
-    flat = any(len(load.arguments) != len(writer.index) for _, load in readers)
+    flat = any(load.is_flat() for _, load in readers)
     return () if flat else tuple(sorted(dropped))
 
 

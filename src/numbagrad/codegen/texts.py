@@ -192,7 +192,7 @@ class Texts:
 
     def _load(self, e: Expression) -> Text:
         buffer = e.payload
-        if e.arguments and e.arguments[-1].head == "flat":
+        if e.is_flat():
             return Text(f"{self._flat(buffer)}[{self._text(e.arguments[0]).text}]")
         index = self.index(buffer, e.arguments)
         return Text(f"{buffer.name}[{', '.join(index)}]" if index else buffer.name)
