@@ -54,6 +54,11 @@ def no_cancellation(c: Any, d: Any, node: Node) -> bool:
     return _is_integer(node) or (same_sign and _harmless(node, lambda a, b: a + b, c, d))
 
 
+def of_reals(x: Any) -> bool:
+    """Whether ``x``, a variable or a number, is not complex: ``abs(x)`` has its dtype."""
+    return np.dtype(getattr(x, "dtype", type(x))).kind != "c"
+
+
 def _is_integer(node: Node) -> bool:
     return node.outputs[0].type.numpy_dtype.kind in "iu"
 
@@ -102,7 +107,7 @@ ALGEBRA: list[Rule] = [
     rule(x**-1, reciprocal(x), kinds="f"),
     rule(x**-2, reciprocal(sqr(x)), kinds="f"),
     rule(x * x, sqr(x), kinds="iufc"),
-    rule(sqr(abs(x)), sqr(x), kinds="if"),
+    rule(sqr(abs(x)), sqr(x), where=of_reals, kinds="if"),
     # Constants gather.
     rule(c + (d + x), (c + d) + x, where=no_cancellation, kinds="iufc"),
     rule((x - c) - d, x - (c + d), where=no_cancellation, kinds="iufc"),
