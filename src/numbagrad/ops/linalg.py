@@ -269,9 +269,14 @@ def kron(a: Any, b: Any) -> Any:
 # -- norms --------------------------------------------------------------------------------------
 
 
-def _magnitudes(x: Any) -> Any:
+def _plain(x: Any) -> Any:
+    """``x`` as floats or complex numbers."""
     dtype = quotient_of(x.type.dtype)
-    return OPS["abs"](x if x.type.dtype == dtype else OPS["cast"](x, dtype))
+    return x if x.type.dtype == dtype else OPS["cast"](x, dtype)
+
+
+def _magnitudes(x: Any) -> Any:
+    return OPS["abs"](_plain(x))
 
 
 def _vector_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -287,14 +292,15 @@ def _vector_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> A
     if order == 1:
         return sum_(size, axes, keepdims=keepdims)
     if order == 2:
-        square = OPS["sqr"](size) if is_complex(x.type.dtype) else OPS["sqr"](_plain(x))
-        return OPS["sqrt"](sum_(square, axes, keepdims=keepdims))
+        return OPS["sqrt"](sum_(_square(_plain(x)), axes, keepdims=keepdims))
     return OPS["pow"](sum_(OPS["pow"](size, order), axes, keepdims=keepdims), 1.0 / order)
 
 
-def _plain(x: Any) -> Any:
-    dtype = quotient_of(x.type.dtype)
-    return x if x.type.dtype == dtype else OPS["cast"](x, dtype)
+def _square(x: Any) -> Any:
+    """``|x|**2`` without a root."""
+    if not is_complex(x.type.dtype):
+        return OPS["sqr"](x)
+    return OPS["add"](OPS["sqr"](OPS["real"](x)), OPS["sqr"](OPS["imag"](x)))
 
 
 @register
