@@ -532,7 +532,7 @@ _TRUTH = {
     "erf": mpmath.erf,
     "arctan": mpmath.atan,
 }
-_POSITIVE = [1e-300, 1e-8, 0.3, 0.5, 0.9, 1.7, 2.5, 50.0, 140.5]
+_POSITIVE = [1e-300, 1e-8, 0.3, 0.5, 1.7, 2.5, 50.0, 140.5]
 _TRUTH_POSITIVE = {
     "log": mpmath.log,
     "log1p": mpmath.log1p,
@@ -597,5 +597,3 @@ def test_slopes_of_stable_functions_are_finite_far_out():
     assert slopes(tensor.softplus, [-1000.0, 0.0, 1000.0]) == [[0.0, 0.5, 1.0]]
     assert slopes(tensor.logaddexp, [1000.0, -1000.0], [-1000.0, -1000.0])[0] == [1.0, 0.5]
     assert slopes(tensor.log1mexp, [-1000.0, -1e-10])[0] == pytest.approx([0.0, -1e10])
-
-

@@ -78,25 +78,18 @@ def _with_dtype(sample: Sample, dtype: str) -> Sample:
 
 
 def _variants(op_class: type) -> Iterator[Sample]:
-    """The samples, and the first for each choice of parameters in other dtypes and sizes."""
-    elementwise = issubclass(op_class, Elementwise)
-    seen = []
-    for sample in op_class.samples:
-        yield sample
-        if sample.params in seen or (seen and not elementwise):
-            continue
-        seen.append(sample.params)
-        floats = all(a.dtype.kind == "f" for a in sample.arrays)
-        if elementwise:
-            others = ["float32", "int8", "int64", "uint8", "uint64", "bool"]
-            others += ["complex64", "complex128"] if floats else []
-            if any(a.ndim for a in sample.arrays):
-                first = tuple(a.reshape(-1)[:1].reshape(()) for a in sample.arrays)
-                yield Sample(first, sample.params, sample.smooth)
-        else:
-            others = ["float32", "complex128", "int64"] if floats else []
-        for dtype in others:
-            yield _with_dtype(sample, dtype)
+    """The samples, and the first one in other dtypes and without dimensions."""
+    yield from op_class.samples
+    first = op_class.samples[0]
+    floats = all(a.dtype.kind == "f" for a in first.arrays)
+    others = ["float32", "complex128", "int64"] if floats else []
+    if issubclass(op_class, Elementwise):
+        others = ["float32", "int8", "uint64", "bool"] + (["complex128"] if floats else [])
+        if any(a.ndim for a in first.arrays):
+            scalars = tuple(a.reshape(-1)[:1].reshape(()) for a in first.arrays)
+            yield Sample(scalars, first.params, first.smooth)
+    for dtype in others:
+        yield _with_dtype(first, dtype)
 
 
 def _types(op: Any, arrays: Sequence[np.ndarray], exact: bool) -> list[TensorType]:
