@@ -135,7 +135,7 @@ class SLogDet(Block):
     def dtype(d):
         return [quotient_of(d)] * 2
 
-    def prepare(self, a: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, a: Any) -> list[Any]:
         (a,) = super().prepare(a)
         if is_complex(a.type.dtype):
             raise TypeError("slogdet is defined for real matrices; use log(abs(det(x)))")

@@ -66,7 +66,7 @@ class _Contraction(Reduction, abstract=True):
     pushforward = BILINEAR
     dtype = upcast
 
-    def prepare(self, a: Any, b: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, a: Any, b: Any) -> list[Any]:
         operands = [as_tensor(a), as_tensor(b)]
         dtype = upcast(*(v.type.dtype for v in operands))
         if dtype == "bool":

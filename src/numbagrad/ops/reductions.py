@@ -5,7 +5,7 @@ What is composed of these (mean, variance, ...) is in ``statistics``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class _OverAxes(Reduction, abstract=True):
 
     __props__ = ("axes",)
 
-    def prepare(self, x: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, x: Any) -> list[Any]:
         x = as_tensor(x)
         if not self.axes or normalize_axes(self.axes, x.ndim, str(self)) != self.axes:
             raise ValueError(
@@ -176,7 +176,7 @@ class _Extreme(_OverAxes, abstract=True):
     dtype = first
     samples = _SHAPES + _NO_ROWS + _NANS + _TIES
 
-    def prepare(self, x: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, x: Any) -> list[Any]:
         (x,) = super().prepare(x)
         if is_complex(x.type.dtype):
             raise TypeError(f"{self}: complex numbers have no order; got dtype {x.type.dtype}")
@@ -210,7 +210,7 @@ class Max(_Extreme):
     array([2., 4.])
     """
 
-    nonempty = "max of an empty array: there is no largest element"
+    nonempty: ClassVar[str | None] = "max of an empty array: there is no largest element"
 
     def identity(dtype):
         return _lowest(dtype)
@@ -267,7 +267,7 @@ class _Position(_OverAxes, abstract=True):
     samples = _SHAPES + _NO_ROWS + _NANS + _TIES
     no_derivative = "a position is an integer, constant wherever it does not jump"
 
-    def prepare(self, x: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, x: Any) -> list[Any]:
         (x,) = super().prepare(x)
         if is_complex(x.type.dtype):
             raise TypeError(f"{self}: complex numbers have no order; got dtype {x.type.dtype}")
@@ -344,7 +344,7 @@ class _Truth(_OverAxes, abstract=True):
         sample(np.zeros((0, 2), bool), axes=(1,)),
     ]
 
-    def prepare(self, x: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, x: Any) -> list[Any]:
         (x,) = super().prepare(x)
         if x.type.dtype != "bool":
             raise TypeError(f"{self} combines truth values; got dtype {x.type.dtype}")

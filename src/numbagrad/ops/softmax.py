@@ -6,7 +6,7 @@ derivative is exactly zero and is not computed.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Peak(Max):
     array(-inf)
     """
 
-    nonempty = None
+    nonempty: ClassVar[str | None] = None
     samples = [
         sample(data(3, 4), axes=(0,)),
         sample(data(3, 4), axes=(0, 1)),
@@ -35,7 +35,7 @@ class Peak(Max):
         sample(np.array([np.nan, 1.0]), axes=(0,), smooth=False),
     ]
 
-    def prepare(self, x: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, x: Any) -> list[Any]:
         (x,) = super().prepare(x)
         if not is_continuous(x.type.dtype):
             raise TypeError(f"{self}: integers have no -inf; got dtype {x.type.dtype}")

@@ -208,7 +208,7 @@ class SolveSymmetric(_System):
     __props__ = ("definite",)
     samples = _systems(spd, definite=True) + _systems(spd, definite=False)
 
-    def prepare(self, a: Any, b: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, a: Any, b: Any) -> list[Any]:
         variables = super().prepare(a, b)
         if not self.definite and is_complex(variables[0].type.dtype):
             # LAPACK's sysv takes a complex matrix as symmetric, not as Hermitian.

@@ -115,7 +115,7 @@ class SearchSorted(Block):
         ]
     ]
 
-    def prepare(self, x: Any, v: Any) -> list[Any]:  # type: ignore[override]
+    def prepare(self, x: Any, v: Any) -> list[Any]:
         variables = super().prepare(x, v)
         if any(is_complex(u.type.dtype) for u in variables):
             raise TypeError("searchsorted: complex numbers are not searched; take a real part")
