@@ -30,7 +30,7 @@ from ..graph.registry import OPS
 from ..graph.tensor import DTYPES, TensorType
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..ops.dtypes import is_continuous
-from ..ops.kinds import Elementwise, Scatter, View, no_partials
+from ..ops.kinds import Declared, Elementwise, Scatter, View, no_partials
 from .samples import Sample
 
 __all__ = [
@@ -77,7 +77,7 @@ def _with_dtype(sample: Sample, dtype: str) -> Sample:
         return Sample(tuple(convert(a) for a in sample.arrays), sample.params, sample.smooth)
 
 
-def _variants(op_class: type) -> Iterator[Sample]:
+def _variants(op_class: type[Declared]) -> Iterator[Sample]:
     """The samples, and the first one in other dtypes and without dimensions."""
     yield from op_class.samples
     first = op_class.samples[0]
@@ -124,7 +124,13 @@ def _node(op: Any, arrays: Sequence[np.ndarray]) -> tuple[list[Variable], list[V
     raise AssertionError("unreachable")
 
 
-def _admitted(op_class: type) -> Iterator[tuple[Any, Sample, list[Variable], list[Variable]]]:
+def _owner(outputs: Sequence[Variable]) -> Apply:
+    node = outputs[0].owner
+    assert node is not None, f"{outputs[0]!r} was not made by an Op"
+    return node
+
+
+def _admitted(op_class: type[Declared]) -> Iterator[tuple[Any, Sample, list[Variable], list[Variable]]]:
     """Every variant that the Op takes; the samples themselves have to be taken."""
     originals = {id(s) for s in op_class.samples}
     for sample in _variants(op_class):
@@ -181,7 +187,7 @@ def _reference(outputs: Sequence[Variable], inputs: Sequence[Variable], arrays: 
 # -- the properties ------------------------------------------------------------------------------
 
 
-def check_documented(op_class: type) -> None:
+def check_documented(op_class: type[Declared]) -> None:
     """It has a docstring, and samples; an Elementwise one, or its function, shows an example."""
     name = op_class.__name__
     assert op_class.__doc__, f"{name} has no docstring"
@@ -193,7 +199,7 @@ def check_documented(op_class: type) -> None:
         assert ">>>" in shown, f"neither {name} nor {words} shows an example in its docstring"
 
 
-def check_dtypes(op_class: type) -> None:
+def check_dtypes(op_class: type[Declared]) -> None:
     """The declared dtype is the one that NumPy has, for all dtypes that the Op admits."""
     for op, sample, _inputs, outputs in _admitted(op_class):
         with np.errstate(all="ignore"):
@@ -211,7 +217,7 @@ def check_dtypes(op_class: type) -> None:
         _check_every_dtype(op_class)
 
 
-def _check_every_dtype(op_class: type) -> None:
+def _check_every_dtype(op_class: type[Declared]) -> None:
     """Of all pairs of dtypes: the result's is NumPy's, where the Op and NumPy take them."""
     op, ufunc = op_class(), op_class.reference
     for one in DTYPES:
@@ -230,14 +236,14 @@ def _check_every_dtype(op_class: type) -> None:
             )
 
 
-def check_template(op_class: type) -> None:
+def check_template(op_class: type[Declared]) -> None:
     """The template of an Elementwise Op compiles by itself and agrees with the reference."""
     if not issubclass(op_class, Elementwise):
         return
     sample = op_class.samples[0]
     op = op_class(**sample.params)
     inputs, outputs = _node(op, sample.arrays)
-    node = outputs[0].owner
+    node = _owner(outputs)
     dtypes = op.argument_dtypes(node.inputs, outputs[0].type.dtype)
     (want,) = _reference(outputs, inputs, sample.arrays)
     columns = np.broadcast_arrays(*sample.arrays)
@@ -249,7 +255,7 @@ def check_template(op_class: type) -> None:
     _same(op, got, want, outputs[0], sample.arrays)
 
 
-def check_compiled(op_class: type, compile: Callable[..., Any] = function) -> None:
+def check_compiled(op_class: type[Declared], compile: Callable[..., Any] = function) -> None:
     """Compiled code agrees with the reference.
 
     It does so in all dtypes, for scalars, sizes 0 and 1, broadcasting, NaN and infinities as far
@@ -322,8 +328,7 @@ class _Derivative:
         self.op, self.arrays = op, arrays
         self.inputs, self.outputs = _node(op, arrays)
         self.rng = np.random.default_rng(11)
-        node: Apply = self.outputs[0].owner
-        self.node = node
+        node = _owner(self.outputs)
         self.values = _reference(self.outputs, self.inputs, arrays)
         self.seeds = [
             v.type.make_variable() if is_continuous(v.type.dtype) else None for v in self.outputs
@@ -403,7 +408,7 @@ def _dot(a: Any, b: Any) -> float:
     return float(np.sum(np.real(np.conj(a) * b)))
 
 
-def _derivatives(op_class: type, smooth: bool) -> Iterator[_Derivative]:
+def _derivatives(op_class: type[Declared], smooth: bool) -> Iterator[_Derivative]:
     """The samples in double precision, and the first one with floats in complex numbers."""
     done = False
     for sample in op_class.samples:
@@ -422,7 +427,7 @@ def _derivatives(op_class: type, smooth: bool) -> Iterator[_Derivative]:
             yield _Derivative(op, varied.arrays)
 
 
-def check_gradient(op_class: type) -> None:
+def check_gradient(op_class: type[Declared]) -> None:
     """The reverse rule agrees with central differences, for each input by itself."""
     for it in _derivatives(op_class, smooth=True):
         if it.coarse():
@@ -438,7 +443,7 @@ def check_gradient(op_class: type) -> None:
             _close(it, f"derivative by input {k}", mine, theirs)
 
 
-def check_second_derivative(op_class: type) -> None:
+def check_second_derivative(op_class: type[Declared]) -> None:
     """The derivative of the reverse rule agrees with central differences of the reverse rule."""
     for it in _derivatives(op_class, smooth=True):
         real = [k for k in it.moving if it.arrays[k].dtype.kind == "f"]
@@ -471,7 +476,7 @@ def _close(it: _Derivative, what: str, mine: float, theirs: float) -> None:
     )
 
 
-def check_adjoint(op_class: type) -> None:
+def check_adjoint(op_class: type[Declared]) -> None:
     """Forward and reverse rule are adjoint: <forward(t), u> = <t, reverse(u)> to rounding."""
     for it in _derivatives(op_class, smooth=False):
         if not it.moving:
@@ -508,7 +513,7 @@ def _check_equal_sums(it: _Derivative, ahead: list[Any], back: list[Any]) -> Non
 # -- identity ------------------------------------------------------------------------------------
 
 
-def check_pickling(op_class: type) -> None:
+def check_pickling(op_class: type[Declared]) -> None:
     """An Op is equal to its copy through pickle, and so is what a graph with it computes."""
     sample = op_class.samples[0]
     op = op_class(**sample.params)
@@ -523,7 +528,7 @@ def check_pickling(op_class: type) -> None:
         assert same, f"a graph with {op} changes through pickle"
 
 
-def check_source(op_class: type) -> None:
+def check_source(op_class: type[Declared]) -> None:
     """The code printed for it is the same every time."""
     sample = op_class.samples[0]
     op = op_class(**sample.params)
@@ -537,7 +542,7 @@ def check_source(op_class: type) -> None:
 
 
 #: The checks by name, cheap ones first.
-CHECKS: dict[str, Callable[[type], None]] = {
+CHECKS: dict[str, Callable[[type[Declared]], None]] = {
     "documented": check_documented,
     "dtypes": check_dtypes,
     "pickling": check_pickling,
@@ -550,7 +555,7 @@ CHECKS: dict[str, Callable[[type], None]] = {
 }
 
 
-def check_op(op_class: type) -> None:
+def check_op(op_class: type[Declared]) -> None:
     """Run every check on an Op class.
 
     Parameters
