@@ -25,7 +25,7 @@ def run(program, emitted, values):
     """Call the function of a Program on ``values``, given as compiled code takes them."""
     scope = {name: _stand_in(value) for name, value in program.namespace.items()}
     scope |= {f"_{name}": _on_numbers(getattr(np, name)) for name in _OPERATORS.values()}
-    scope["_bool"] = bool
+    scope |= {"_bool": bool, "_invert": _on_numbers(np.invert)}
     tree = ast.fix_missing_locations(_Operators().visit(ast.parse(emitted.source)))
     exec(compile(tree, "<printed>", "exec"), scope)
     with np.errstate(all="ignore"):
@@ -94,6 +94,12 @@ class _Operators(ast.NodeTransformer):
         if name is None:
             return node
         return ast.Call(ast.Name(f"_{name}", ast.Load()), [node.left, node.right], [])
+
+    def visit_UnaryOp(self, node):
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Invert):
+            return node
+        return ast.Call(ast.Name("_invert", ast.Load()), [node.operand], [])
 
     def visit_Compare(self, node):
         # Differences of Python's bools are integers, as in compiled code; NumPy has none.

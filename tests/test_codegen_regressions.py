@@ -1,7 +1,6 @@
 """Graphs that were once printed wrongly, each reduced to what made it fail."""
 
 import numpy as np
-import pytest
 
 import numbagrad as ng
 from numbagrad import tensor as T
@@ -53,3 +52,9 @@ def test_the_square_of_a_complex_modulus_stays_real():
     x = T.zvector("x")
     values = [np.array([1 - 0.75j, 3j])]
     same([x], [abs(x) * abs(x), T.sqr(abs(x)), abs(-x)], values)
+
+
+def test_an_element_of_a_stack_can_be_set():
+    x, y = T.dscalar("x"), T.dscalar("y")
+    values = [np.float64(2.0), np.float64(3.0)]
+    same([x, y], [T.stack([x, y])[-1].set(7.0), T.stack([x, y])[0] * y], values)

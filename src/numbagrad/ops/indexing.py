@@ -56,12 +56,12 @@ def subtensor(x: Any, index: Any) -> Any:
 
 
 def _of_known_elements(x: Any, pattern: list[Any]) -> Any:
-    """A part of a vector of scalars, such as a shape, without a node for the whole."""
-    if x.ndim != 1 or len(pattern) != 1:
+    """A part of a vector of whole numbers, such as a shape, without a node for the whole."""
+    if x.ndim != 1 or len(pattern) != 1 or x.dtype != "int64":
         return None
     entry = pattern[0]
     vector = x.owner is not None and isinstance(x.owner.op, MakeVector)
-    sizes = isinstance(x, TensorConstant) and x.dtype == "int64" and x.data.size <= 32
+    sizes = isinstance(x, TensorConstant) and x.data.size <= 32
     if not (vector or sizes):
         return None
     if isinstance(entry, int):
