@@ -130,7 +130,9 @@ def _owner(outputs: Sequence[Variable]) -> Apply:
     return node
 
 
-def _admitted(op_class: type[Declared]) -> Iterator[tuple[Any, Sample, list[Variable], list[Variable]]]:
+def _admitted(
+    op_class: type[Declared],
+) -> Iterator[tuple[Any, Sample, list[Variable], list[Variable]]]:
     """Every variant that the Op takes; the samples themselves have to be taken."""
     originals = {id(s) for s in op_class.samples}
     for sample in _variants(op_class):
