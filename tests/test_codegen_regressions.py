@@ -1,11 +1,13 @@
 """Graphs that were once printed wrongly, each reduced to what made it fail."""
 
 import numpy as np
+import pytest
 
 import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.codegen.emit import emit
 from numbagrad.codegen.plan import plan
+from numbagrad.errors import Failed
 from numbagrad.rewrite import rewrite
 
 from .plain_python import run
@@ -58,3 +60,39 @@ def test_an_element_of_a_stack_can_be_set():
     x, y = T.dscalar("x"), T.dscalar("y")
     values = [np.float64(2.0), np.float64(3.0)]
     same([x, y], [T.stack([x, y])[-1].set(7.0), T.stack([x, y])[0] * y], values)
+
+
+def refused(inputs, outputs, values):
+    """The failure that running the graph, as it was built, stops with."""
+    program = plan(inputs, rewrite(outputs, inputs, "none"), "f", 400)
+    with pytest.raises(Failed) as caught:
+        run(program, emit(program, 400), values)
+    return program.failures[caught.value.args[0] - 1]
+
+
+@pytest.mark.parametrize("size", [0, 2, 4])
+def test_a_part_is_written_only_with_values_of_its_size(size):
+    x, y, k = T.dvector("x"), T.dvector("y"), T.lscalar("k")
+    outputs = [T.set_subtensor(x[2:], y), T.inc_subtensor(x[k:], y)]
+    for output in outputs:
+        failure = refused([x, y, k], [output], [np.arange(5.0), np.ones(size), 2])
+        assert failure.error is ng.errors.ShapeError
+    same([x, y, k], outputs, [np.arange(5.0), np.ones(3), 2])
+
+
+def test_no_loop_runs_over_a_size_before_it_is_checked():
+    x, y = T.dvector("x"), T.dvector("y")
+    outputs = [x[2:] * 3.0, T.zeros_like(x[2:] + y), T.exp(y)]
+    refused([x, y], outputs, [np.arange(3.0), np.ones(50)])
+    found = T.flatnonzero(x)
+    outputs = [found * 2, found + y, T.exp(found)]
+    refused([x, y], outputs, [np.array([0.0, 2.0, 0.0]), np.ones(50)])
+    same([x, y], outputs, [np.array([0.0, 2.0, 0.0]), np.ones(1)])
+
+
+def test_a_size_that_is_given_is_checked():
+    x, k = T.dvector("x"), T.lscalar("k")
+    outputs = [T.specify_shape(x, (k,)) * 2.0, T.ones((k,)) + x]
+    for output in outputs:
+        refused([x, k], [output], [np.ones(3), 4])
+    same([x, k], outputs, [np.ones(3), 3])

@@ -92,7 +92,9 @@ class Demand:
                             if size.owner is not None and size.owner not in done:
                                 todo.append(size)
         # Sizes first: whoever needs one finds it computed and named.
-        self.nodes = self._sort([*self.sizes, *self.outputs], set())
+        checked = [s for a, b, _ in self.env.obligations for s in (a, b)]
+        needed = [s for s in checked if isinstance(s, Variable)]
+        self.nodes = self._sort([*self.sizes, *needed, *self.outputs], set())
 
     def _obligations(self, outputs: Sequence[Variable]) -> list[Any]:
         for node in self._sort(outputs, set()):

@@ -133,9 +133,12 @@ class TaskList:
         self._axes = 0
         self._casts: dict[tuple[Variable, str], Buffer] = {}
         self.inputs = [self._input(v) for v in inputs]
+        self._unchecked = list(self.env.obligations)
+        self._barriers: set[int] = set()
         self._sizes_agree()
         for node in demand.nodes:
             self._visit(node)
+            self._sizes_agree()
         self.outputs = [self._output(v) for v in demand.outputs]
 
     # -- buffers ---------------------------------------------------------------------------
@@ -208,21 +211,37 @@ class TaskList:
         return self.table.of(known) if known is not None else self.table.size(buffer, owner.op.axis)
 
     def _sizes_agree(self) -> None:
-        """The checks of sizes that could not be proved equal, those at entry first."""
-        self._late: list[tuple[Any, Any, Apply]] = []
-        for a, b, node in self.env.obligations:
-            if self._at_entry(a) and self._at_entry(b):
-                self._size_check(a, b, node)
-            else:
-                self._late.append((a, b, node))
+        """The checks of sizes that could not be proved equal and can be checked by now.
 
-    def _at_entry(self, size: Any) -> bool:
-        if not isinstance(size, Variable) or isinstance(size, Constant):
-            return True
-        owner = size.owner
-        if owner is None:
-            return size in self.buffers
-        return kind_of(owner) == "Size" and owner.inputs[0] in self.buffers
+        Everything counts on these equalities from the start, so that a check stands before
+        whatever is computed after its sizes are known, not only before the node that asked.
+        """
+        for obligation in list(self._unchecked):
+            a, b, node = obligation
+            if self._available(a) and self._available(b):
+                self._unchecked.remove(obligation)
+                self._size_check(a, b, node)
+
+    def _available(self, size: Any) -> bool:
+        """Whether a size can be computed from what there is."""
+        stack = [size]
+        while stack:
+            variable = stack.pop()
+            known = not isinstance(variable, Variable) or isinstance(variable, Constant)
+            if known or variable in self.buffers:
+                continue
+            node = variable.owner
+            if kind_of(node) == "Size":
+                source = self.demand.size_source(node)
+                if node.inputs[0] not in self.buffers:
+                    if isinstance(source, Variable) and source.owner is node:
+                        return False
+                    stack.append(source)
+            elif isinstance(node.op, (Elementwise, View)) and variable.type.ndim == 0:
+                stack.extend(node.inputs)
+            else:
+                return False
+        return True
 
     def _size_check(self, a: Any, b: Any, node: Apply) -> None:
         left, right = self._own_size(a), self._own_size(b)
@@ -231,7 +250,7 @@ class TaskList:
         names = ", ".join(v.name or "..." for v in node.inputs)
         words = f"the sizes of the inputs of {op_name(node.op)}({names}) disagree"
         failure = Failure(ShapeError, words, node.where, node)
-        self._check(node, left == right, failure)
+        self._barriers.add(self._check(node, left == right, failure))
 
     def _check(
         self,
@@ -240,7 +259,7 @@ class TaskList:
         failure: Failure,
         axes: Sequence[str] = (),
         ranges: dict[str, Expression] | None = None,
-    ) -> None:
+    ) -> int:
         """A check that has to pass before anything of the node is computed."""
         places = {a: self.table.axis(f"@check{p}") for p, a in enumerate(axes)}
         general = self.table.substitute(condition, places, {})
@@ -254,13 +273,16 @@ class TaskList:
             number = self._known_checks[key] = task.number
         self._nodes = set()
         self._checks.setdefault(node, set()).add(number)
+        return number
 
     def _own_size(self, size: Any) -> Expression:
         """A size as it is, not as the one that it is checked to be equal to."""
-        owner = getattr(size, "owner", None)
+        if not isinstance(size, Variable):
+            return self.table.of(int(size))
+        owner = size.owner
         if owner is not None and kind_of(owner) == "Size" and owner.inputs[0] in self.buffers:
             return self.table.size(self.buffers[owner.inputs[0]], owner.op.axis)
-        return self.size(size)
+        return self.element(size, ())
 
     # -- expressions -----------------------------------------------------------------------
 
@@ -348,7 +370,7 @@ class TaskList:
     ) -> Task:
         task = Task(
             len(self.tasks), kind, node, targets, axes, extents, index, value, reduced,
-            set(after or ()), arguments or [],
+            self._barriers | set(after or ()), arguments or [],
         )  # fmt: skip
         if failure is not None:
             task.failure = len(self.failures) + 1
@@ -386,7 +408,6 @@ class TaskList:
         return axes, ranges, tuple(index)
 
     def _visit(self, node: Apply) -> None:
-        self._late_checks(node)
         self._value_checks(node)
         stored = [v for v in node.outputs if v in self.demand.stored]
         if not stored:
@@ -401,11 +422,6 @@ class TaskList:
             self._join(node)
         else:
             self._store(node.outputs[0])
-
-    def _late_checks(self, node: Apply) -> None:
-        for entry in [e for e in self._late if e[2] is node]:
-            self._late.remove(entry)
-            self._size_check(*entry)
 
     def _value_checks(self, node: Apply) -> None:
         rows = node.op.checks(*node.inputs) if hasattr(node.op, "checks") else []
