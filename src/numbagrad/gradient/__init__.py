@@ -28,6 +28,7 @@ from .controls import (
 from .curvature import hessian_vector_product
 from .forward import Rop, pushforward
 from .reverse import Lop, grad, grad_sources_inputs, pullback, subgraph_grad
+from .vectorize import vectorize_graph
 
 __all__ = [
     "DisconnectedInputError",
@@ -55,6 +56,7 @@ __all__ = [
     "pushforward",
     "subgraph_grad",
     "undefined_grad",
+    "vectorize_graph",
     "verify_grad",
     "zero_grad",
 ]
