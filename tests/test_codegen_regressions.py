@@ -26,10 +26,13 @@ def same(inputs, outputs, values, cap=400):
         assert np.shape(mine) == value.shape
 
 
-def test_functions_cut_apart_do_not_hand_over_loop_variables():
-    x, y = T.dvector("x"), T.dvector("y")
-    values = [np.array([]), np.arange(3.0)]
-    same([x, y], [T.exp(x), T.sin(y), T.cos(y).sum()], values, cap=2)
+@pytest.mark.parametrize("cap", [2, 6, 12, 40])
+def test_functions_cut_apart_do_not_hand_over_loop_variables(cap):
+    inputs = [T.dvector(f"x{k}") for k in range(12)]
+    outputs = [T.exp(T.sort(x)[0:2] * 2.0) + T.sin(x).sum() for x in inputs]
+    values = [np.arange(float(k % 3 + 2)) for k in range(12)]
+    same(inputs, outputs, values, cap)
+    same(inputs, [T.exp(x) * T.sin(x).sum() for x in inputs], [np.zeros(0)] * 12, cap)
 
 
 def test_reshape_by_the_size_of_a_sorted_array():
