@@ -88,6 +88,7 @@ def test_no_loop_runs_over_a_size_before_it_is_checked():
     outputs = [x[2:] * 3.0, T.zeros_like(x[2:] + y), T.exp(y)]
     refused([x, y], outputs, [np.arange(3.0), np.ones(50)])
     found = T.flatnonzero(x)
+    refused([y, x], [T.minimum(y, found)], [np.ones(50), np.array([0.0, 2.0, 0.0])])
     outputs = [found * 2, found + y, T.exp(found)]
     refused([x, y], outputs, [np.array([0.0, 2.0, 0.0]), np.ones(50)])
     same([x, y], outputs, [np.array([0.0, 2.0, 0.0]), np.ones(1)])

@@ -232,10 +232,10 @@ class TaskList:
                 continue
             node = variable.owner
             if kind_of(node) == "Size":
-                source = self.demand.size_source(node)
                 if node.inputs[0] not in self.buffers:
-                    if isinstance(source, Variable) and source.owner is node:
-                        return False
+                    return False
+                source = self.demand.size_source(node)
+                if isinstance(source, Variable) and source.owner is not node:
                     stack.append(source)
             elif isinstance(node.op, (Elementwise, View)) and variable.type.ndim == 0:
                 stack.extend(node.inputs)
