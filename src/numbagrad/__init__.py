@@ -23,10 +23,13 @@ from .gradient import (
     consider_constant,
     disconnected_grad,
     grad,
+    hessian,
     hessian_vector_product,
+    jacobian,
     pullback,
     pushforward,
     subgraph_grad,
+    vectorize_graph,
     verify_grad,
 )
 from .graph.basic import Apply, Constant, Variable
@@ -75,7 +78,9 @@ __all__ = [
     "grad",
     "gradient",
     "graph_replace",
+    "hessian",
     "hessian_vector_product",
+    "jacobian",
     "pp",
     "printing",
     "pullback",
@@ -84,5 +89,6 @@ __all__ = [
     "subgraph_grad",
     "tensor",
     "using",
+    "vectorize_graph",
     "verify_grad",
 ]

@@ -27,6 +27,7 @@ from .controls import (
 )
 from .curvature import hessian_vector_product
 from .forward import Rop, pushforward
+from .jacobians import SparseMatrix, hessian, jacobian
 from .reverse import Lop, grad, grad_sources_inputs, pullback, subgraph_grad
 from .vectorize import vectorize_graph
 
@@ -39,6 +40,7 @@ __all__ = [
     "NullType",
     "NullTypeGradError",
     "Rop",
+    "SparseMatrix",
     "as_list_or_tuple",
     "consider_constant",
     "disconnected_grad",
@@ -50,7 +52,9 @@ __all__ = [
     "grad_scale",
     "grad_sources_inputs",
     "grad_undefined",
+    "hessian",
     "hessian_vector_product",
+    "jacobian",
     "numeric_grad",
     "pullback",
     "pushforward",

@@ -17,11 +17,14 @@ from typing import Any
 
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
+from ..graph.tensor import constant
 from .arithmetic import Add, Mul, Neg, Sub, TrueDiv
 from .casting import Cast, Identity
 from .complexes import Conj, Imag, Real
+from .diagonals import SetDiagonal
 from .dtypes import is_discrete
 from .index_patterns import ARRAY, FULL, Part, Span, resolved
+from .indexing import part
 from .kinds import Elementwise
 from .products import MatVec, VecMat, VecVec
 from .reductions import Sum
@@ -149,6 +152,33 @@ class Spots:
             parts = [self._written(term) for term in self.terms]
             self._whole = parts[0] if len(parts) == 1 else OPS["add"](*parts)
         return self._whole
+
+    def scattered(self) -> Any:
+        """The same as `whole`, by writing what is not zero into zeros; None where that is not easy.
+
+        It takes an array of its own, so it is for what is stored anyway.
+        """
+        axes = list(range(self.ndim))
+        if any([p.axis for p in term.places] != axes for term in self.terms):
+            return None
+        if any(isinstance(p.label, Variable) for term in self.terms for p in term.places):
+            return None
+        values = self.terms[0].values
+        size, length = self.frame.size, product(shape_tuple(values))
+        pure = all(p.label is None for term in self.terms for p in term.places)
+        if not axes or not (pure or self.ndim == 1):
+            return None
+        made = OPS["alloc"](constant(0.0, dtype=values.type.dtype), size, length)
+        for term in self.terms:
+            label = term.places[0].label or 0
+            values = OPS["flatten"](term.values) if self.ndim > 1 else term.values
+            if not pure:
+                count = SetDiagonal(offset=-label, set=False).region([(size, length)], made, made)
+                values = part(values, 0, max(-label, 0), count[0])
+            made = SetDiagonal(offset=-label, set=False)(made, values)
+        if self.ndim > 1:
+            made = OPS["reshape"](made, (size, *self.core_shape()))
+        return made
 
     def _written(self, term: Term) -> Any:
         values = OPS["dimshuffle"](term.values, ["x", *range(self.ndim)])
