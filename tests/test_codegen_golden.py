@@ -44,8 +44,10 @@ def rows():
     yield "switch_gradient", [y], ng.grad(T.switch(y < 1, y, T.sqrt(y)).sum(), y)
     yield "slices", [y], y[1:] - y[:-1]
     yield "reversed_steps", [y], y[::-2]
-    yield "rosenbrock_gradient", [y], ng.grad(
-        T.sum(100 * (y[1:] - y[:-1] ** 2) ** 2 + (1 - y[:-1]) ** 2), y
+    yield (
+        "rosenbrock_gradient",
+        [y],
+        ng.grad(T.sum(100 * (y[1:] - y[:-1] ** 2) ** 2 + (1 - y[:-1]) ** 2), y),
     )
     yield "gather", [y, k], y[k] * 2.0
     yield "gather_scatter", [y, k], ng.grad(T.sum(y[k] ** 2), y)
@@ -57,9 +59,7 @@ def rows():
     yield "float32_chain", [T.fvector("f")], T.tanh(T.fvector("f") * 0.5)
     yield "integers", [k], [k // 3, k % 3, k.sum()]
     yield "scalars_only", [x], [T.exp(x) + 1.0, T.exp(x) * 2.0]
-    yield "cholesky_solve", [X, y], T.linalg.solve_triangular(
-        T.linalg.cholesky(X), y, lower=True
-    )
+    yield "cholesky_solve", [X, y], T.linalg.solve_triangular(T.linalg.cholesky(X), y, lower=True)
     yield "identity", [y], y
     yield "constant_output", [y], T.zeros_like(y)
 

@@ -184,6 +184,12 @@ class TestBadArguments:
         with pytest.raises(ShapeError):
             f(np.ones(3), np.ones(1))
 
+    def test_sizes_that_only_a_dropped_value_needs(self):
+        v, w = T.dvector("v"), T.dvector("w")
+        f = ng.function([v, w], ng.grad((v * w).sum(), v))  # v itself is not needed any more
+        with pytest.raises(ShapeError, match="mul"):
+            f(np.ones(3), np.ones(4))
+
     @pytest.mark.parametrize("mode", [None, "reference"])
     def test_index_out_of_range(self, mode):
         x, k = T.dvector("x"), T.lscalar("k")

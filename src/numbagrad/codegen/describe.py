@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..graph.basic import Variable
 from ..graph.printing import leaf_text, pieces
-from .tasks import Task, TaskList
+from .names import clean
+from .tasks import Failure, Task, TaskList
 
-__all__ = ["describe"]
+__all__ = ["describe", "reason"]
 
 _LONGEST = 78
 _DEEPEST = 5
@@ -23,11 +24,20 @@ def describe(task: Task, tasks: TaskList) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 4]} ..."
 
 
+def reason(failure: Failure) -> str:
+    """What a check is for, in clean names."""
+    words = failure.message
+    for variable in failure.node.inputs if failure.node is not None else ():
+        if variable.name:
+            words = words.replace(variable.name, clean(variable.name))
+    return words.encode("ascii", "replace").decode()
+
+
 def _words(variable: Variable, tasks: TaskList, depth: int) -> str:
-    if variable.owner is None:
-        return leaf_text(variable)
-    if depth and variable in tasks.buffers:
+    if variable in tasks.buffers and (depth or variable.owner is None):
         return tasks.buffers[variable].name
+    if variable.owner is None:
+        return clean(variable.name) if variable.name else leaf_text(variable)
     if depth > _DEEPEST:
         return "..."
     parts = pieces(variable)

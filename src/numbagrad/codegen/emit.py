@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .names import Names
+from .outline import Part, PartCall, outline
 from .program import (
     Allocate,
     Assign,
@@ -22,11 +22,7 @@ from .program import (
     If,
     Program,
     Sizes,
-    Statement,
     Store,
-    names_in,
-    reads_of,
-    writes_of,
 )
 
 __all__ = ["Emitted", "emit"]
@@ -62,97 +58,17 @@ def emit(program: Program, cap: int) -> Emitted:
     cap : int
         About how many statements one function may have.
     """
-    parts = _cut(program, cap)
-    if len(parts) <= 1:
-        text = _function(program, program.body)
-        return Emitted(text, program.name, ())
-    return _in_parts(program, parts)
+    parts, body = outline(program, cap)
+    texts = [_part(part) for part in parts]
+    texts.append(_function(program, body))
+    return Emitted("\n\n".join(texts), program.name, tuple(part.name for part in parts))
 
 
-def _in_parts(program: Program, parts: list[list[Statement]]) -> Emitted:
-    known = {name for name, _, _ in program.parameters}
-    reads = [_reads(part) for part in parts]
-    writes = [_writes(part) for part in parts]
-    last: dict[str, int] = {name: len(parts) for name, _, _ in program.results}
-    for number, used in enumerate(reads):
-        for name in used:
-            last[name] = max(last.get(name, -1), number)
-    names = Names(frozenset(known | set(program.namespace) | set().union(*writes)))
-    texts: list[str] = []
-    helpers: list[str] = []
-    calls: list[Any] = []
-    for number, part in enumerate(parts):
-        takes = [n for n in reads[number] if n in known]
-        gives = [n for n in writes[number] if last.get(n, -1) > number]
-        known.update(gives)
-        helper = names.new(f"{program.name}_part{number + 1}")
-        helpers.append(helper)
-        lines = [f"def {helper}({', '.join(takes)}):", *_block(part, 1)]
-        lines.append(f"    return {', '.join(gives) or 'None'}")
-        texts.append("\n".join(lines))
-        target = f"{', '.join(gives)} = " if gives else ""
-        calls.append(Comment(f"part {number + 1} of {len(parts)}"))
-        calls.append(_Line(f"{target}{helper}({', '.join(takes)})"))
-    texts.append(_function(program, calls).rstrip("\n"))
-    return Emitted("\n\n\n".join(texts) + "\n", program.name, tuple(helpers))
-
-
-@dataclass
-class _Line:
-    """A statement that is text already."""
-
-    text: str
-
-
-def _cut(program: Program, cap: int) -> list[list[Statement]]:
-    """The body in runs of top-level statements of about ``cap`` statements each."""
-    parts: list[list[Statement]] = [[]]
-    weight = 0
-    for statement in program.body:
-        mine = _size(statement)
-        if weight and weight + mine > cap:
-            comments = []
-            while parts[-1] and isinstance(parts[-1][-1], Comment):
-                comments.append(parts[-1].pop())
-            parts.append(comments[::-1])
-            weight = 0
-        parts[-1].append(statement)
-        weight += mine
-    return [p for p in parts if p]
-
-
-def _inner(statement: Any) -> list[Statement]:
-    return getattr(statement, "body", None) or getattr(statement, "then", None) or []
-
-
-def _size(statement: Any) -> int:
-    """How much a compiler has to do for it: statements, long ones counted by their length."""
-    if isinstance(statement, Comment):
-        return 0
-    own = 1 + sum(len(text) for text in reads_of(statement)) // 80
-    return own + sum(_size(inner) for inner in _inner(statement))
-
-
-def _reads(part: Sequence[Statement]) -> list[str]:
-    found: dict[str, None] = {}
-    stack: list[Any] = list(reversed(part))
-    while stack:
-        statement = stack.pop()
-        for text in reads_of(statement):
-            found.update(dict.fromkeys(names_in(text)))
-        stack.extend(reversed(_inner(statement)))
-    return list(found)
-
-
-def _writes(part: Sequence[Statement]) -> list[str]:
-    found: dict[str, None] = {}
-    stack: list[Any] = list(reversed(part))
-    while stack:
-        statement = stack.pop()
-        if not isinstance(statement, For):  # a loop's variable is nobody else's
-            found.update(dict.fromkeys(writes_of(statement)))
-        stack.extend(reversed(_inner(statement)))
-    return list(found)
+def _part(part: Part) -> str:
+    lines = [f"def {part.name}({', '.join(part.takes)}):", *_block(part.body, 1)]
+    if part.gives:
+        lines.append(f"    return {', '.join(part.gives)}")
+    return "\n".join(lines) + "\n"
 
 
 def _function(program: Program, body: Sequence[Any]) -> str:
@@ -202,7 +118,7 @@ def _simple(statement: Any) -> str:
             if len(wanted) == len(names):
                 return f"{', '.join(names)} = {array}.shape"
             return "; ".join(f"{n} = {array}.shape[{d}]" for d, n in wanted)
-        case Assign(name, text, update):
+        case Assign(name, text, update, _):
             return f"{name} {update}= {text}"
         case Store(array, index, text, update):
             return f"{array}[{', '.join(index)}] {update}= {text}"
@@ -210,8 +126,9 @@ def _simple(statement: Any) -> str:
             return f"{name} = {_allocation(shape, dtype, fill)}"
         case Call(targets, text, _):
             return f"{', '.join(targets)} = {text}"
-        case _Line(text):
-            return text
+        case PartCall(part):
+            call = f"{part.name}({', '.join(part.takes)})"
+            return f"{', '.join(part.gives)} = {call}" if part.gives else call
     raise TypeError(f"{statement!r} is no statement")
 
 

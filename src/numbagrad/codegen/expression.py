@@ -8,13 +8,14 @@ the same object, which makes common subexpressions free. Nothing here knows loop
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..graph.op import Op
 
-__all__ = ["Buffer", "Expression", "Table"]
+__all__ = ["Buffer", "Expression", "Pack", "Table"]
 
 INTEGER = "int64"
 
@@ -33,9 +34,11 @@ class Buffer:
     dropped : tuple of int
         Dimensions that it does not really have, because all use is within one iteration of the
         loop over them.
+    pack : (Pack, int) or None
+        The array it is a slice of, and which.
     """
 
-    __slots__ = ("dropped", "dtype", "extents", "name", "number", "role", "sizes", "variable")
+    __slots__ = ("dropped", "dtype", "extents", "name", "number", "pack", "role", "variable")
 
     def __init__(
         self,
@@ -53,15 +56,31 @@ class Buffer:
         self.role = role
         self.variable = variable
         self.dropped: tuple[int, ...] = ()
-        self.sizes: dict[int, str] = {}
+        self.pack: tuple[Pack, int] | None = None
 
     @property
     def ndim(self) -> int:
         """How many dimensions it has in memory."""
         return len(self.extents) - len(self.dropped)
 
+    @property
+    def array(self) -> str:
+        """The name of the array that it is in."""
+        return self.pack[0].name if self.pack else self.name
+
     def __repr__(self) -> str:
         return f"<{self.role} {self.name}: {self.dtype}, {len(self.extents)}-d>"
+
+
+@dataclass
+class Pack:
+    """Temporaries of one shape and dtype, side by side in one array: the last index says which.
+
+    Compilers take very long over loops that mention dozens of arrays.
+    """
+
+    name: str
+    count: int
 
 
 class Expression:

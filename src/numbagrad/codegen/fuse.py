@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from .expression import Buffer, Expression, Table
+from .expression import Buffer, Expression, Pack, Table
 from .tasks import Task, TaskList
 
 __all__ = ["Loop", "contract", "fuse", "order_axes"]
+
+
+#: More temporaries of one shape than this lie side by side in one array.
+MANY = 8
 
 
 @dataclass
@@ -254,7 +259,10 @@ def _weight(task: Task) -> int:
 
 
 def contract(tree: Sequence[Loop | Task], tasks: TaskList) -> None:
-    """Drop dimensions of temporaries that live within one iteration of the loop over them."""
+    """Make temporaries small: those of one iteration, and many of one shape.
+
+    A temporary whose use is within one iteration of a loop loses the dimension of that loop.
+    """
     path: dict[int, list[Loop]] = {}
     stack: list[tuple[Loop | Task, list[Loop]]] = [(item, []) for item in tree]
     while stack:
@@ -276,6 +284,7 @@ def contract(tree: Sequence[Loop | Task], tasks: TaskList) -> None:
                     readers.setdefault(part.payload.number, []).append((task, part))
                 elif part.head == "size" and part.payload.role == "temporary":
                     whole.add(part.payload.number)
+    loose: dict[Any, list[Buffer]] = {}
     for task in tasks.tasks:
         if task.kind not in ("store", "reduce", "position") or accumulates_in_place(task):
             continue
@@ -283,7 +292,16 @@ def contract(tree: Sequence[Loop | Task], tasks: TaskList) -> None:
         if buffer.role != "temporary" or buffer.number in whole:
             continue
         if len(tasks.writers(buffer)) == 1:
-            buffer.dropped = _droppable(task, readers.get(buffer.number, []), path)
+            uses = readers.get(buffer.number, [])
+            buffer.dropped = _droppable(task, uses, path)
+            if buffer.ndim and all(len(e.arguments) == len(buffer.extents) for _, e in uses):
+                kept = [e.number for d, e in enumerate(buffer.extents) if d not in buffer.dropped]
+                loose.setdefault((buffer.dtype, *kept), []).append(buffer)
+    for buffers in loose.values():
+        if len(buffers) > MANY:
+            pack = Pack(tasks.names.new("kept"), len(buffers))
+            for slot, buffer in enumerate(buffers):
+                buffer.pack = (pack, slot)
 
 
 def _droppable(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ops.kinds import Block, Reduction, Scatter
-from .describe import describe
+from .describe import describe, reason
 from .expression import Buffer, Expression
 from .fuse import Loop, accumulates_in_place, canonical_axes
 from .names import Names
@@ -63,7 +63,7 @@ class _Lowering:
         self.text = Texts(self.table, names, canonical_axes(tree, self.table))
         self.loops = self._loop_names()
         self.registers: dict[int, list[str]] = {}
-        self.ready: set[int] = set()
+        self.ready: set[str] = set()
 
     def _loop_names(self) -> list[str]:
         """A name for the variable of a loop at each depth; the user's names go first."""
@@ -156,9 +156,9 @@ class _Lowering:
                     self._name_sizes(target, wanted)
 
     def _allocate(self, task: Task, target: Buffer) -> None:
-        if target.ndim == 0 or target.number in self.ready:
+        if target.ndim == 0 or target.array in self.ready:
             return
-        self.ready.add(target.number)
+        self.ready.add(target.array)
         if task.kind == "call" and not self._batch(task):
             return
         kept = [e for d, e in enumerate(target.extents) if d not in target.dropped]
@@ -169,7 +169,9 @@ class _Lowering:
             fill = self.text.literal(task.value).text
         elif accumulates_in_place(task):
             fill = self.text.literal(self._identity(task)).text
-        self.text.put(Allocate(target.name, shape, target.dtype, fill))
+        if target.pack:
+            shape = (*shape, str(target.pack[0].count))
+        self.text.put(Allocate(target.array, shape, target.dtype, fill))
 
     def _item(self, item: Loop | Task) -> None:
         if isinstance(item, Loop):
@@ -229,7 +231,7 @@ class _Lowering:
     def _finish(self, task: Task) -> None:
         if task.target.ndim:
             index = self.text.index(task.target, task.index)
-            self.text.put(Store(task.target.name, index, self._registers(task)[0]))
+            self.text.put(Store(task.target.array, index, self._registers(task)[0]))
 
     def _leaf(self, task: Task) -> None:
         getattr(self, f"_{task.kind}")(task)
@@ -238,9 +240,9 @@ class _Lowering:
         assert task.value is not None
         text = self.text(task.value).text
         if task.target.ndim == 0:
-            self.text.put(Assign(task.target.name, text))
+            self.text.put(Assign(task.target.name, text, dtype=task.target.dtype))
         else:
-            self.text.put(Store(task.target.name, self.text.index(task.target, task.index), text))
+            self.text.put(Store(task.target.array, self.text.index(task.target, task.index), text))
 
     def _fill(self, task: Task) -> None:
         """Done by the allocation."""
@@ -251,15 +253,15 @@ class _Lowering:
         if self._first_reduced(task) is None and not accumulates_in_place(task):
             # Every combined dimension has size 1: there is one element.
             if task.target.ndim == 0:
-                self.text.put(Assign(task.target.name, element.text))
+                self.text.put(Assign(task.target.name, element.text, dtype=task.target.dtype))
             else:
                 index = self.text.index(task.target, task.index)
-                self.text.put(Store(task.target.name, index, element.text))
+                self.text.put(Store(task.target.array, index, element.text))
             return
         in_place = accumulates_in_place(task)
         if in_place:
             index = self.text.index(task.target, task.index)
-            so_far = Text(f"{task.target.name}[{', '.join(index)}]")
+            so_far = Text(f"{task.target.array}[{', '.join(index)}]")
         else:
             so_far = Text(self._registers(task)[0])
         combine = read_template(plain(task.node.op, "combine"))
@@ -273,7 +275,7 @@ class _Lowering:
         if not update:
             text = self.text.converted(text, task.target.dtype)
         if in_place:
-            self.text.put(Store(task.target.name, index, text, update))
+            self.text.put(Store(task.target.array, index, text, update))
         else:
             self.text.put(Assign(so_far.text, text, update))
 
@@ -283,13 +285,13 @@ class _Lowering:
         element = self.text(task.value)
         if not name:  # nothing to search: every combined dimension has size 1
             if task.target.ndim == 0:
-                self.text.put(Assign(task.target.name, "0"))
+                self.text.put(Assign(task.target.name, "0", dtype="int64"))
             else:
                 index = self.text.index(task.target, task.index)
-                self.text.put(Store(task.target.name, index, "0"))
+                self.text.put(Store(task.target.array, index, "0"))
             return
         if element.binds != ATOM:
-            element = self.text.name(element.text, "x", self.text.scopes[-1])
+            element = self.text.name(element.text, "x", self.text.scopes[-1], task.value.dtype)
         better = read_template(plain(task.node.op, "better"))
         condition = splice(better, [element, Text(best)], task.value.dtype, self.text.resolve).text
         position = self.text(task.arguments[0]).text
@@ -305,13 +307,13 @@ class _Lowering:
         if task.target.ndim == 0:
             self.text.put(Assign(task.target.name, text, update))
             return
-        self.text.put(Store(task.target.name, index, text, update))
+        self.text.put(Store(task.target.array, index, text, update))
 
     def _check(self, task: Task) -> None:
         assert task.value is not None and task.failure is not None
         failure = self.tasks.failures[task.failure - 1]
         condition = self.text(task.value).text
-        self.text.put(Check(condition, task.failure, failure.message))
+        self.text.put(Check(condition, task.failure, reason(failure)))
 
     # -- calls -----------------------------------------------------------------------------
 

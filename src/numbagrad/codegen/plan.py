@@ -15,9 +15,17 @@ from .tasks import TaskList
 
 __all__ = ["plan"]
 
+#: A nest of loops may be this many times as long as a function: its body is then several functions
+#: that hand each other numbers, which is cheaper than whole arrays between two nests.
+NEST = 100
+
 
 def plan(
-    inputs: Sequence[Variable], outputs: Sequence[Variable], name: str | None, cap: int
+    inputs: Sequence[Variable],
+    outputs: Sequence[Variable],
+    name: str | None,
+    cap: int,
+    written: Sequence[Variable] = (),
 ) -> Program:
     """The Program that computes ``outputs`` from ``inputs``.
 
@@ -30,13 +38,16 @@ def plan(
     name : str or None
         What the user calls the function.
     cap : int
-        About how many operations one nest of loops may have.
+        About how many statements one function may have.
+    written : sequence of Variable
+        The outputs as the user wrote them: sizes that they require are checked even where
+        rewriting has made the values unnecessary.
     """
     title = clean(name, "fused")
     names = Names(reserved_names() | {title})
-    demand = Demand(outputs, ShapeEnv(outputs))
+    demand = Demand(outputs, ShapeEnv([*written, *outputs]))
     tasks = TaskList(demand, inputs, names)
-    tree = fuse(tasks, cap)
+    tree = fuse(tasks, NEST * cap)
     contract(tree, tasks)
     return lower(tasks, tree, names, title, _doc(tasks))
 

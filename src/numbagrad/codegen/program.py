@@ -46,6 +46,7 @@ class Assign:
     name: str
     text: str
     update: str = ""
+    dtype: str = ""
 
 
 @dataclass
@@ -186,7 +187,7 @@ def names_in(text: str) -> list[str]:
 def reads_of(statement: Statement) -> list[str]:
     """The texts that a statement evaluates itself."""
     match statement:
-        case Assign(name, text, update):
+        case Assign(name, text, update, _):
             return [text, name] if update else [text]
         case Store(array, index, text, _):
             return [array, *index, text]
@@ -206,7 +207,7 @@ def reads_of(statement: Statement) -> list[str]:
 def writes_of(statement: Statement) -> list[str]:
     """The names that a statement sets itself."""
     match statement:
-        case Assign(name, _, _) | Allocate(name, _, _, _):
+        case Assign(name, _, _, _) | Allocate(name, _, _, _):
             return [name]
         case Call(targets, _, _):
             return list(targets)

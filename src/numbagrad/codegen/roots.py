@@ -75,10 +75,10 @@ class Demand:
         return [source]
 
     def _collect(self) -> None:
+        self.obligations = self._obligations()
+        checked = [s for a, b, _ in self.obligations for s in (a, b) if isinstance(s, Variable)]
         done: set[Apply] = set()
-        todo = list(self.outputs)
-        for a, b, _ in self._obligations(todo):
-            todo += [s for s in (a, b) if isinstance(s, Variable)]
+        todo = [*self.outputs, *checked]
         while todo:
             fresh = self._sort(todo, done)
             todo = []
@@ -92,15 +92,20 @@ class Demand:
                             if size.owner is not None and size.owner not in done:
                                 todo.append(size)
         # Sizes first: whoever needs one finds it computed and named.
-        checked = [s for a, b, _ in self.env.obligations for s in (a, b)]
-        needed = [s for s in checked if isinstance(s, Variable)]
-        self.nodes = self._sort([*self.sizes, *needed, *self.outputs], set())
+        self.nodes = self._sort([*self.sizes, *checked, *self.outputs], set())
 
-    def _obligations(self, outputs: Sequence[Variable]) -> list[Any]:
-        for node in self._sort(outputs, set()):
+    def _obligations(self) -> list[tuple[Any, Any, Apply]]:
+        """The sizes to be checked: of needed nodes, and of others if the inputs tell them."""
+        needed = self._sort(self.outputs, set())
+        for node in needed:
             for variable in node.outputs:
                 self.env.shape(variable)
-        return list(self.env.obligations)
+        kept = set(needed)
+        return [
+            (a, b, node)
+            for a, b, node in self.env.obligations
+            if node in kept or (_known_at_entry(a) and _known_at_entry(b))
+        ]
 
     def _sort(self, outputs: Sequence[Variable], done: set[Apply]) -> list[Apply]:
         order: list[Apply] = []
@@ -187,3 +192,20 @@ class Demand:
         total = sum(cost.get(v, 1) for v in inputs) + getattr(node.op, "cost", 1)
         deep = 1 + max((depth.get(v, 0) for v in inputs), default=0)
         return total, deep
+
+
+def _known_at_entry(size: Any) -> bool:
+    """Whether a size follows from the sizes of inputs alone."""
+    if not isinstance(size, Variable) or isinstance(size, Constant):
+        return True
+    stack = [size]
+    while stack:
+        owner = stack.pop().owner
+        if owner is None:
+            return False
+        if kind_of(owner) == "Size":
+            if owner.inputs[0].owner is not None:
+                return False
+        else:
+            stack += [v for v in owner.inputs if not isinstance(v, Constant)]
+    return True

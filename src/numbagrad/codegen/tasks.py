@@ -133,7 +133,7 @@ class TaskList:
         self._axes = 0
         self._casts: dict[tuple[Variable, str], Buffer] = {}
         self.inputs = [self._input(v) for v in inputs]
-        self._unchecked = list(self.env.obligations)
+        self._unchecked = list(demand.obligations)
         self._barriers: set[int] = set()
         self._sizes_agree()
         for node in demand.nodes:

@@ -119,7 +119,9 @@ class Texts:
         return self._text(self.canonical(expression))
 
     def index(self, buffer: Buffer, index: Sequence[Expression]) -> tuple[str, ...]:
-        return tuple(self(e).text for d, e in enumerate(index) if d not in buffer.dropped)
+        """Where an element lies in the array that the buffer is in."""
+        kept = tuple(self(e).text for d, e in enumerate(index) if d not in buffer.dropped)
+        return (*kept, str(buffer.pack[1])) if buffer.pack else kept
 
     def _text(self, e: Expression) -> Text:
         """Print an expression, naming what is used again or does not depend on this loop."""
@@ -141,13 +143,13 @@ class Texts:
         if not (outside or again or len(text.text) > _LONGEST):
             return text
         scope = self.scopes[level]
-        named = self.name(text.text, self._wish(e), scope)
+        named = self.name(text.text, self._wish(e), scope, e.dtype)
         scope.memo[e.number] = named
         return named
 
-    def name(self, text: str, wish: str, scope: Scope) -> Text:
+    def name(self, text: str, wish: str, scope: Scope, dtype: str) -> Text:
         name = self.names.new(wish) if wish else self.names.numbered("v")
-        scope.statements.append(Assign(name, text))
+        scope.statements.append(Assign(name, text, dtype=dtype))
         return Text(name)
 
     def _wish(self, e: Expression) -> str:
@@ -195,7 +197,7 @@ class Texts:
         if e.is_flat():
             return Text(f"{self._flat(buffer)}[{self._text(e.arguments[0]).text}]")
         index = self.index(buffer, e.arguments)
-        return Text(f"{buffer.name}[{', '.join(index)}]" if index else buffer.name)
+        return Text(f"{buffer.array}[{', '.join(index)}]" if index else buffer.name)
 
     def _flat(self, buffer: Buffer) -> str:
         """The name of the array's elements as one dimension."""
@@ -227,7 +229,7 @@ class Texts:
         if self._guarded or not re.search(r"[(\[ ]", text.text) or e.head == "literal":
             return text
         scope = self.scopes[self._level(e)]
-        scope.memo[e.number] = self.name(text.text, self._wish(e), scope)
+        scope.memo[e.number] = self.name(text.text, self._wish(e), scope, e.dtype)
         return scope.memo[e.number]
 
     def converted(self, text: str, dtype: str) -> str:

@@ -114,7 +114,7 @@ def compile_graph(
     if mode.linker == "reference":
         return Compiled(_Interpreted(inputs, optimized), fgraph, None, None, report)
     _warn_of_callbacks(optimized)
-    program = clock("planning", plan, inputs, optimized, name, config.statement_cap)
+    program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
     emitted = clock("printing", emit, program, config.statement_cap)
     report.functions = 1 + len(emitted.helpers)
     report.lines = emitted.source.count("\n")

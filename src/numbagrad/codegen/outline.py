@@ -1,0 +1,258 @@
+"""Long bodies in parts: a function that is too long for a compiler becomes several.
+
+Compilers take more than linear time for one function, and far more for one that hands over many
+values. So a run of statements moves into a function of its own, and the numbers that later parts
+need travel through one small array for each dtype; arrays and loop variables are arguments, and
+only what a part goes on adding to is returned.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .names import Names
+from .program import (
+    Allocate,
+    Assign,
+    Call,
+    Comment,
+    For,
+    Program,
+    Store,
+    names_in,
+    reads_of,
+    writes_of,
+)
+
+__all__ = ["Part", "PartCall", "outline"]
+
+#: A run shorter than this stays where it is.
+_SHORT = 8
+
+
+@dataclass
+class Part:
+    """A function that a run of statements moved into."""
+
+    name: str
+    takes: tuple[str, ...]
+    body: list[Any]
+    gives: tuple[str, ...]
+
+
+@dataclass
+class PartCall:
+    """The statement in its place."""
+
+    part: Part
+
+
+@dataclass
+class _Spill:
+    """Where numbers lie between parts."""
+
+    array: str
+    dtype: str
+    slots: dict[str, int] = field(default_factory=dict)
+
+
+def outline(program: Program, cap: int) -> tuple[list[Part], list[Any]]:
+    """Shorten every body to about ``cap`` statements.
+
+    Returns
+    -------
+    parts : list of Part
+    body : list of Statement or PartCall
+        What is left of the function.
+    """
+    return _Outliner(program, cap).run()
+
+
+class _Outliner:
+    def __init__(self, program: Program, cap: int):
+        self.program = program
+        self.cap = cap
+        self.parts: list[Part] = []
+        self.spills: dict[str, _Spill] = {}
+        self.spilled: dict[str, _Spill] = {}
+        parameters = [name for name, _, _ in program.parameters]
+        self.locals = {*_sets_all(program.body), *parameters}
+        self.names = Names(frozenset(self.locals | set(program.namespace)))
+        self.dtypes = {
+            s.name: s.dtype for s in _walk(program.body) if isinstance(s, Assign) and s.dtype
+        }
+
+    def run(self) -> tuple[list[Part], list[Any]]:
+        """The parts and what is left."""
+        root = For("", "", list(self.program.body))
+        for level in reversed(_levels(root)):
+            long = [loop for loop in level if _size_of(loop.body) > self.cap]
+            if not long:
+                continue
+            # Who reads a name elsewhere can only be told when the inner bodies are done.
+            reads = _count_reads(root.body)
+            reads.update(name for name, _, _ in self.program.results)
+            for loop in long:
+                loop.body = self._shortened(loop.body, reads)
+        if not self.parts:
+            return [], root.body
+        body = self._with_loads(root.body, set())
+        wanted = [name for name, _, _ in self.program.results if name in self.spilled]
+        body += [self._load(name) for name in wanted]
+        arrays: list[Any] = [
+            Allocate(s.array, (str(max(len(s.slots), 1)),), s.dtype) for s in self.spills.values()
+        ]
+        return self.parts, arrays + body
+
+    def _shortened(self, body: list[Any], reads: Counter[str]) -> list[Any]:
+        made: list[Any] = []
+        for run in _runs(body, self.cap):
+            made += [self._moved(run, reads)] if _worth_moving(run) else run
+        return made
+
+    def _moved(self, run: list[Any], reads: Counter[str]) -> PartCall:
+        inside, written = _count_reads(run), _sets_all(run)
+        loops = {s.variable for s in _walk(run) if isinstance(s, For)}  # nobody else's
+        wanted = [n for n in written if reads[n] > inside[n] and n not in loops]
+        needs = [n for n in _read_first(run) if n in self.locals]
+        carried = [n for n in needs if n in set(written)]
+        fresh = [n for n in wanted if n not in carried]
+        spilled = [n for n in fresh if self._spill(n)]
+        gives = [*carried, *(n for n in fresh if n not in self.spilled)]
+        loads = [self._load(n) for n in needs if n in self.spilled]
+        body = [*loads, *run, *(self._save(n) for n in spilled)]
+        arrays = {self.spilled[n].array for n in (*spilled, *needs) if n in self.spilled}
+        takes = [*sorted(arrays), *(n for n in needs if n not in self.spilled)]
+        name = self.names.new(f"{self.program.name}_part{len(self.parts) + 1}")
+        self.parts.append(Part(name, tuple(takes), body, tuple(gives)))
+        return PartCall(self.parts[-1])
+
+    def _spill(self, name: str) -> bool:
+        """Give a number of known dtype a slot; whether it has one."""
+        dtype = self.dtypes.get(name)
+        if dtype is None:
+            return False
+        spill = self.spills.get(dtype)
+        if spill is None:
+            spill = self.spills[dtype] = _Spill(self.names.new(f"kept_{dtype}"), dtype)
+        spill.slots.setdefault(name, len(spill.slots))
+        self.spilled[name] = spill
+        return True
+
+    def _load(self, name: str) -> Assign:
+        spill = self.spilled[name]
+        return Assign(name, f"{spill.array}[{spill.slots[name]}]", dtype=spill.dtype)
+
+    def _save(self, name: str) -> Store:
+        spill = self.spilled[name]
+        return Store(spill.array, (str(spill.slots[name]),), name)
+
+    def _with_loads(self, body: list[Any], known: set[str]) -> list[Any]:
+        """The same body, with what it reads from the parts fetched before it is read."""
+        made: list[Any] = []
+        known = set(known)
+        for statement in body:
+            if not isinstance(statement, PartCall):
+                texts = _texts_of(statement)
+                needed = [n for text in texts for n in names_in(text) if n in self.spilled]
+                fetched = [n for n in dict.fromkeys(needed) if n not in known]
+                made += [self._load(n) for n in fetched]
+                known.update(fetched)
+                known.update(n for n in _sets(statement) if n in self.spilled)
+            if isinstance(statement, For):
+                statement = For(
+                    statement.variable, statement.extent, self._with_loads(statement.body, known)
+                )
+            made.append(statement)
+        return made
+
+
+def _levels(root: For) -> list[list[For]]:
+    """The loops, by how deep they are nested."""
+    levels = [[root]]
+    while True:
+        below = [s for loop in levels[-1] for s in loop.body if isinstance(s, For)]
+        if not below:
+            return levels
+        levels.append(below)
+
+
+def _runs(body: list[Any], cap: int) -> list[list[Any]]:
+    """A body in runs of about ``cap`` statements; a comment stays with what it is about."""
+    runs: list[list[Any]] = [[]]
+    weight = 0
+    for statement in body:
+        mine = _size(statement)
+        if weight and weight + mine > cap:
+            comments = []
+            while runs[-1] and isinstance(runs[-1][-1], Comment):
+                comments.append(runs[-1].pop())
+            runs.append(comments[::-1])
+            weight = 0
+        runs[-1].append(statement)
+        weight += mine
+    return [run for run in runs if run]
+
+
+def _worth_moving(run: list[Any]) -> bool:
+    """Whether it is more than a few statements, and leaves compiled code nowhere."""
+    leaves = any(isinstance(s, Call) and s.objects is not None for s in _walk(run))
+    return _size_of(run) > _SHORT and not leaves
+
+
+def _inner(statement: Any) -> list[Any]:
+    return getattr(statement, "body", None) or getattr(statement, "then", None) or []
+
+
+def _walk(body: Sequence[Any]) -> Iterator[Any]:
+    stack: list[Any] = list(reversed(body))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        stack.extend(reversed(_inner(statement)))
+
+
+def _size(statement: Any) -> int:
+    """How much a compiler has to do for it: statements, long ones counted by their length."""
+    if isinstance(statement, Comment):
+        return 0
+    own = 1 + sum(len(text) for text in _texts_of(statement)) // 80
+    return own + sum(_size(inner) for inner in _inner(statement))
+
+
+def _size_of(body: Sequence[Any]) -> int:
+    return sum(_size(statement) for statement in body)
+
+
+def _texts_of(statement: Any) -> Sequence[str]:
+    return statement.part.takes if isinstance(statement, PartCall) else reads_of(statement)
+
+
+def _sets(statement: Any) -> Sequence[str]:
+    return statement.part.gives if isinstance(statement, PartCall) else writes_of(statement)
+
+
+def _sets_all(body: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(name for s in _walk(body) for name in _sets(s)))
+
+
+def _count_reads(body: Sequence[Any]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for statement in _walk(body):
+        for text in _texts_of(statement):
+            found.update(names_in(text))
+    return found
+
+
+def _read_first(body: Sequence[Any]) -> list[str]:
+    """The names that are read before the body itself sets them, in order."""
+    known: set[str] = set()
+    found: dict[str, None] = {}
+    for statement in _walk(body):
+        for text in _texts_of(statement):
+            found.update(dict.fromkeys(n for n in names_in(text) if n not in known))
+        known.update(_sets(statement))
+    return list(found)
