@@ -316,7 +316,7 @@ class TestShared:
 
     def test_bad_updates(self):
         w, x = ng.shared(np.zeros(2, np.float32)), T.dvector("x")
-        with pytest.raises(TypeError, match="float64.*does not fit"):
+        with pytest.raises(TypeError, match=r"float64.*does not fit"):
             ng.function([x], [], updates=[(w, x)])
         with pytest.raises(TypeError, match="change shared variables"):
             ng.function([x], [], updates=[(x, x)])

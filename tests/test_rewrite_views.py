@@ -58,6 +58,12 @@ ROWS = [
     (lambda: X.reshape((X.shape[1], X.shape[0])).flatten(), None),
     (lambda: X[:, :], "X"),
     (lambda: T.specify_shape(X, X.shape), "X"),
+    # Products.
+    (lambda: T.dot(X.T, Y), "(X.T @ Y)"),
+    (lambda: T.dot(X, Y.T), "(X @ Y.T)"),
+    (lambda: T.dot(X.T, Y.T), "(Y @ X).T"),
+    (lambda: T.matmul(X.dimshuffle("x", 1, 0), Y.dimshuffle("x", 0, 1)), None),
+    (lambda: T.dot(X.dimshuffle(1, 0).dimshuffle(1, 0), Y.T), "(X @ Y.T)"),
     # Reductions.
     (lambda: X.sum(axis=0).sum(), "sum(X)"),
     (lambda: X.dimshuffle(0, "x", 1).sum(axis=2).sum(axis=0), None),

@@ -35,7 +35,7 @@ class Settings:
         About how many statements one generated function may have before it is cut.
     """
 
-    floatX: str = "float64"  # noqa: N815 - the name all users know
+    floatX: str = "float64"
     on_unused_input: str = "raise"
     fastmath: bool = True
     optimize: str = "default"

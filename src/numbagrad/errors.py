@@ -108,7 +108,7 @@ class CompilationError(NumbagradError):
     """
 
 
-class Failed(Exception):  # noqa: N818 - it is caught by numbagrad and never shown to users
+class Failed(Exception):
     """Raised by generated code with the number of the check that failed.
 
     ``numbagrad.function`` turns it into the error that the check stands for. Whoever calls

@@ -281,7 +281,8 @@ class TaskList:
             return self.table.of(int(size))
         owner = size.owner
         if owner is not None and kind_of(owner) == "Size" and owner.inputs[0] in self.buffers:
-            return self.table.size(self.buffers[owner.inputs[0]], owner.op.axis)
+            axis: int = owner.op.axis  # type: ignore[attr-defined]
+            return self.table.size(self.buffers[owner.inputs[0]], axis)
         return self.element(size, ())
 
     # -- expressions -----------------------------------------------------------------------

@@ -544,5 +544,3 @@ def pow_(x: Any, y: Any) -> Any:
     """
     x, y = convert_together((x, y))
     return (_int_pow if _discrete((x, y)) else _pow)(x, y)
-
-

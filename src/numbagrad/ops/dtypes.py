@@ -146,5 +146,3 @@ def _number(number: Any, dtype: np.dtype, comparing: bool) -> TensorVariable:
             ) from None
         made = constant(number)
     return made
-
-

@@ -588,11 +588,7 @@ class Logit(Elementwise):
 
     def template(x):
         # Near 1/2 the logarithm would be one of nearly 1; 2x - 1 is exact there.
-        return (
-            2.0 * np.arctanh(2.0 * x - 1.0)
-            if x > 0.25 and x < 0.75
-            else np.log(x / (1.0 - x))
-        )
+        return 2.0 * np.arctanh(2.0 * x - 1.0) if x > 0.25 and x < 0.75 else np.log(x / (1.0 - x))
 
     def partials(y, x):
         return [1 / (x * (1 - x))]
@@ -603,4 +599,3 @@ OPS["softplus"] = OPS["log1pexp"] = softplus = log1pexp = Softplus()
 OPS["logaddexp"] = logaddexp = Logaddexp()
 OPS["log1mexp"] = log1mexp = Log1mexp()
 OPS["logit"] = logit = Logit()
-

@@ -357,8 +357,10 @@ class Clip(Elementwise):
 
     def template(x, low, high):
         # The larger of x and low, then the smaller of that and high; a NaN is passed on.
-        return (x if x <= high or x != x else high) if x >= low or x != x else (
-            low if low <= high or low != low else high
+        return (
+            (x if x <= high or x != x else high)
+            if x >= low or x != x
+            else (low if low <= high or low != low else high)
         )
 
     def partials(y, x, low, high):
@@ -432,4 +434,3 @@ def nan_to_num(
     low = float(limits.min) if neginf is None else neginf
     finite = switch(eq(x, math.inf), high, switch(eq(x, -math.inf), low, x))
     return switch(isnan(x), nan, finite)
-

@@ -111,9 +111,7 @@ def rewrite(
     return found
 
 
-def stabilized(
-    outputs: Sequence[Variable], keep: Collection[Variable] = ()
-) -> list[Variable]:
+def stabilized(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
     """The graph whose derivatives are taken: only rows of ``stabilize`` are applied.
 
     Parameters

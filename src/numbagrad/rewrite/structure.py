@@ -12,6 +12,7 @@ import numpy as np
 from ..config import config
 from ..graph.registry import OPS
 from ..ops.index_patterns import FULL
+from ..ops.products import dot_nt, dot_tn
 from .pattern import Local, Node, Scope, made_by, on
 
 __all__ = ["STRUCTURE"]
@@ -139,6 +140,30 @@ def _is_integer(variable: Any) -> bool:
     return variable.type.numpy_dtype.kind in "biu"
 
 
+# -- products --------------------------------------------------------------------------------------
+
+
+@on("Dot")
+def product_with_transposed(node: Node, scope: Scope) -> Any:
+    """dot(transpose(a), b) = dot_tn(a, b), dot(a, transpose(b)) = dot_nt(a, b): no copy is made"""
+    a, b = node.inputs
+    plain_a, plain_b = (_untransposed(x, scope) for x in (a, b))
+    if plain_a is not None and plain_b is not None:
+        return OPS["matrix_transpose"](node.op(plain_b, plain_a))
+    if plain_a is not None:
+        return dot_tn(plain_a, b)
+    return dot_nt(a, plain_b) if plain_b is not None else None
+
+
+def _untransposed(x: Any, scope: Scope) -> Any:
+    """The matrices that ``x`` are the transposes of, if it is made that way."""
+    made = made_by(x, "DimShuffle", scope)
+    last = x.type.ndim - 1
+    if made is None or made.op.new_order != (*range(last - 1), last, last - 1):
+        return None
+    return made.inputs[0]
+
+
 # -- indexing --------------------------------------------------------------------------------------
 
 
@@ -171,6 +196,7 @@ STRUCTURE: list[Local] = [
     twice_the_same,
     sum_of_negative,
     sum_of_multiple,
+    product_with_transposed,
     whole_slice,
     add_into,
 ]

@@ -48,9 +48,7 @@ def points(*values: float, smooth: bool = False) -> Sample:
     return sample(np.array(values), smooth=smooth)
 
 
-def pairs(
-    low: float, high: float, low2: float | None = None, high2: float | None = None
-) -> Sample:
+def pairs(low: float, high: float, low2: float | None = None, high2: float | None = None) -> Sample:
     """Two arguments of shape (6,), drawn once and for all from two ranges."""
     rng = np.random.default_rng(17)
     second = (low if low2 is None else low2, high if high2 is None else high2)
