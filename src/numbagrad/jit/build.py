@@ -71,7 +71,7 @@ def _helper(function: Callable[..., Any]) -> Any:
 
 def _is_template(value: Any) -> bool:
     """Whether it is a plain function of ours; NumPy's own (np.full is one) Numba knows by name."""
-    return isinstance(value, FunctionType) and not value.__module__.startswith("numpy")
+    return isinstance(value, FunctionType) and not (value.__module__ or "").startswith("numpy")
 
 
 def _options(fastmath: bool, nogil: bool = True) -> dict[str, Any]:
