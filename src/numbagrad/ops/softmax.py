@@ -111,7 +111,7 @@ def log_softmax(c: Any, axis: Any = None) -> Any:
 
 @register
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """``log(sum(exp(x)))`` over ``axis``, as `scipy.special.logsumexp`; ``-inf`` of ``-inf``s.
+    """``log(sum(exp(x)))`` over ``axis``, as `scipy.special.logsumexp`; ``-inf`` if all are.
 
     Parameters
     ----------
