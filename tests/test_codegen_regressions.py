@@ -100,3 +100,14 @@ def test_a_size_that_is_given_is_checked():
     for output in outputs:
         refused([x, k], [output], [np.ones(3), 4])
     same([x, k], outputs, [np.ones(3), 3])
+
+
+@pytest.mark.parametrize("cap", [4, 10, 16, 24, 30, 40])
+def test_a_part_within_a_part_hands_its_numbers_over_where_they_are_read(cap):
+    x, y = T.dmatrix("x"), T.dvector("y")
+    outputs = []
+    for k in range(3):
+        waves = [T.sin(x * (j + 1.5 + k) + y[k]) for j in range(10)]
+        total = sum(a * b + a / (2.0 + b) for a, b in zip(waves, waves[1:], strict=False))
+        outputs += [T.argmax(total * waves[0], axis=1), T.cumsum(total * waves[3], axis=1)]
+    same([x, y], outputs, [np.arange(6.0).reshape(2, 3), np.arange(3.0)], cap)

@@ -20,6 +20,7 @@ from .program import (
     Call,
     Comment,
     For,
+    If,
     Program,
     Store,
     names_in,
@@ -35,12 +36,13 @@ _SHORT = 8
 
 @dataclass
 class Part:
-    """A function that a run of statements moved into."""
+    """A function that a run of statements moved into; ``saves`` is what it leaves in arrays."""
 
     name: str
     takes: tuple[str, ...]
     body: list[Any]
     gives: tuple[str, ...]
+    saves: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -122,12 +124,20 @@ class _Outliner:
         fresh = [n for n in wanted if n not in carried]
         spilled = [n for n in fresh if self._spill(n)]
         gives = [*carried, *(n for n in fresh if n not in self.spilled)]
-        loads = [self._load(n) for n in needs if n in self.spilled]
-        body = [*loads, *run, *(self._save(n) for n in spilled)]
+        calls = [s.part for s in _walk(run) if isinstance(s, PartCall)]
+        # What a part within this one saves is fetched behind its call, the rest beforehand.
+        late = {n for part in calls for n in part.saves}
+        first = [n for n in needs if n in self.spilled and n not in late]
+        inner = self._with_loads(run, {*first, *written})
+        saves = [self._save(n) for n in spilled]
+        body = [*(self._load(n) for n in first), *inner, *saves]
         arrays = {self.spilled[n].array for n in (*spilled, *needs) if n in self.spilled}
+        kept = {spill.array for spill in self.spills.values()}
+        arrays |= {n for part in calls for n in part.takes if n in kept}
         takes = [*sorted(arrays), *(n for n in needs if n not in self.spilled)]
         name = self.names.new(f"{self.program.name}_part{len(self.parts) + 1}")
-        self.parts.append(Part(name, tuple(takes), body, tuple(gives)))
+        left = frozenset([*late, *spilled])
+        self.parts.append(Part(name, tuple(takes), body, tuple(gives), left))
         return PartCall(self.parts[-1])
 
     def _spill(self, name: str) -> bool:
@@ -156,7 +166,8 @@ class _Outliner:
         known = set(known)
         for statement in body:
             if not isinstance(statement, PartCall):
-                texts = _texts_of(statement)
+                inside = statement.then if isinstance(statement, If) else []
+                texts = [t for part in (statement, *inside) for t in _texts_of(part)]
                 needed = [n for text in texts for n in names_in(text) if n in self.spilled]
                 fetched = [n for n in dict.fromkeys(needed) if n not in known]
                 made += [self._load(n) for n in fetched]
@@ -254,5 +265,7 @@ def _read_first(body: Sequence[Any]) -> list[str]:
     for statement in _walk(body):
         for text in _texts_of(statement):
             found.update(dict.fromkeys(n for n in names_in(text) if n not in known))
+        if isinstance(statement, If):  # what may be set keeps its value otherwise
+            found.update(dict.fromkeys(n for n in _sets_all(statement.then) if n not in known))
         known.update(_sets(statement))
     return list(found)
