@@ -111,3 +111,9 @@ def test_a_part_within_a_part_hands_its_numbers_over_where_they_are_read(cap):
         total = sum(a * b + a / (2.0 + b) for a, b in zip(waves, waves[1:], strict=False))
         outputs += [T.argmax(total * waves[0], axis=1), T.cumsum(total * waves[3], axis=1)]
     same([x, y], outputs, [np.arange(6.0).reshape(2, 3), np.arange(3.0)], cap)
+
+
+def test_a_transpose_that_drops_a_dimension_is_no_transpose():
+    x = T.tensor("x", dtype="float64", shape=(2, None, 1))
+    y = T.dmatrix("y")
+    same([x, y], [T.dot(x.dimshuffle(1, 0), y)], [np.arange(6.0).reshape(2, 3, 1), np.eye(2)])

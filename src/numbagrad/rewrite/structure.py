@@ -161,7 +161,8 @@ def _untransposed(x: Any, scope: Scope) -> Any:
     last = x.type.ndim - 1
     if made is None or made.op.new_order != (*range(last - 1), last, last - 1):
         return None
-    return made.inputs[0]
+    # One that also drops a dimension of size 1 is no mere transpose.
+    return made.inputs[0] if made.inputs[0].type.ndim == last + 1 else None
 
 
 # -- indexing --------------------------------------------------------------------------------------
