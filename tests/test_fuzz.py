@@ -35,7 +35,7 @@ DTYPES = (
     ("int8", "int32", "uint8", "int64"),
 )
 MORE = int(os.environ.get("NUMBAGRAD_FUZZ", "0"))
-CAPS = (400, 400, 30, 8)
+CAPS = (400, 400, 60, 30, 16, 8)
 QUICK = settings(
     derandomize=True,
     database=None,
