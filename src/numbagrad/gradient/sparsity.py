@@ -100,8 +100,8 @@ def detect(expression: Variable, x: Variable, at: Mapping[Variable, Any]) -> Any
         If a size is not known, or if almost everything depends on everything.
     """
     walk = _Walk(x, at)
-    order = toposort([expression])
-    for v in dict.fromkeys([expression, *(v for node in order for v in node.inputs)]):
+    order = toposort([expression, x])
+    for v in dict.fromkeys([expression, x, *(v for node in order for v in node.inputs)]):
         if v.owner is None:
             walk.leaf(v)
     for node in order:
@@ -182,7 +182,8 @@ class _Walk:
         """One node: shapes, then values if they are known, then dependence."""
         for out, shape in zip(node.outputs, self._shapes(node), strict=True):
             self.shapes[out] = shape
-        if any(x in self.found for x in node.inputs):
+        sized = getattr(node.op, "kind", "") == "Size"
+        if any(x in self.found for x in node.inputs) and not sized:
             connected = pattern_of(node)
             for o, out in enumerate(node.outputs):
                 row = [c[o] and x in self.found for c, x in zip(connected, node.inputs)]

@@ -92,7 +92,7 @@ class Place:
 
     def same(self, other: Place) -> bool:
         """Whether both are certainly at the same places."""
-        a, b = self.label or 0, other.label or 0
+        a, b = (0 if p.label is None else p.label for p in (self, other))
         equal = a is b or (isinstance(a, int) and isinstance(b, int) and a == b)
         return self.axis == other.axis and equal
 
@@ -387,10 +387,11 @@ def _part(frame: Frame, label: Any, size: Any, entry: Any) -> Any:
     if label is None or isinstance(label, int):
         start = entry.start if isinstance(entry, (Span, Part)) else entry
         step = entry.step if isinstance(entry, Span) else 1
-        if step in (None, 1) and (start is None or (isinstance(start, int) and start >= 0)):
+        single = step is None or (isinstance(step, int) and step == 1)
+        if single and (start is None or (isinstance(start, int) and start >= 0)):
             return (label or 0) + (start or 0)
-    offset = label or 0
     if not isinstance(label, Variable):
+        offset = label or 0
         label = frame.once(("from", size, offset), lambda: _from(size, offset))
     if isinstance(entry, Span):
         parts = tuple(int(p.data) if isinstance(p, Constant) else p for p in entry)
@@ -399,13 +400,8 @@ def _part(frame: Frame, label: Any, size: Any, entry: Any) -> Any:
         item = slice(entry.start, OPS["add"](entry.start, entry.length))
     else:
         item = entry
-    key = ("part", id(label), str(type(item)), *_key(item))
-    return frame.once((*key, label), lambda: label[item])
-
-
-def _key(item: Any) -> tuple[Any, ...]:
     parts = (item.start, item.stop, item.step) if isinstance(item, slice) else (item,)
-    return tuple(parts)
+    return frame.once(("part", label, *parts), lambda: label[item])
 
 
 def _gather(op: Any, inputs: Sequence[Any], at: int, frame: Frame) -> Any:
@@ -457,9 +453,11 @@ def _written_part(op: Any, inputs: Sequence[Any], at: int, frame: Frame) -> Any:
         if entry == FULL:
             moves[place] = place.moved(to)
             continue
-        start, step = entry.start or 0, getattr(entry, "step", None) or 1
+        start = 0 if entry.start is None else entry.start
+        step = entry.step if isinstance(entry, Span) else None
         offsets = place.label is None or isinstance(place.label, int)
-        if not (offsets and isinstance(start, int) and start >= 0 and step == 1):
+        ahead = isinstance(start, int) and start >= 0
+        if not (offsets and ahead and (step is None or (isinstance(step, int) and step == 1))):
             return None
         moves[place] = Place(to, (place.label or 0) - start)
     return _each(y, lambda v: op(x, v, *rest), lambda p: moves.get(p, p))
