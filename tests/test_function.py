@@ -130,6 +130,16 @@ class TestArguments:
         assert f(3.0) == 6.0
         assert f(3.0, by=5.0) == 15.0
 
+    @pytest.mark.parametrize("mode", [None, "reference"])
+    def test_an_update_is_the_next_default(self, mode):
+        x, state = T.dscalar("x"), T.dscalar("state")
+        f = ng.function([x, ng.In(state, value=0.0, update=state + x)], state * 10, mode=mode)
+        assert [f(1.0).item(), f(2.0).item(), f(0.0).item()] == [0.0, 10.0, 30.0]
+        assert f(1.0, state=100.0) == 1000.0
+        assert pickle.loads(pickle.dumps(f))(0.0) == 1010.0
+        with pytest.raises(ValueError, match="no value to begin with"):
+            ng.function([x, ng.In(state, update=state + x)], state)
+
     def test_trust_input(self):
         x = T.dvector("x")
         f = ng.function([x], x * 2, trust_input=True)
@@ -181,7 +191,7 @@ class TestBadArguments:
     def test_a_size_of_1_does_not_broadcast_unless_declared(self, mode):
         x, y = T.dvector("x"), T.dvector("y")
         f = ng.function([x, y], x * y, mode=mode)
-        with pytest.raises(ShapeError):
+        with pytest.raises(ShapeError, match=r"shape=\(1, None\)"):
             f(np.ones(3), np.ones(1))
 
     def test_sizes_that_only_a_dropped_value_needs(self):

@@ -13,8 +13,9 @@ def softmax_rows(X):
             t1 = X[i, j] if X[i, j] > t1 or X[i, j] != X[i, j] else t1
         t3 = 0.0
         for j in range(d):
-            t2[j] = math.exp(X[i, j] - t1)
-            t3 += t2[j]
+            t2_ij = math.exp(X[i, j] - t1)
+            t2[j] = t2_ij
+            t3 += t2_ij
         for j in range(d):
             t4[i, j] = t2[j] / t3
     return t4

@@ -143,9 +143,11 @@ def fuse(tasks: TaskList, cap: int) -> list[Loop | Task]:
     needs = _Needs(tasks)
     # Checks of what is known at entry come first: they separate nothing, and nothing is written
     # before they pass.
-    early = [t for t in tasks.tasks if t.kind == "check" and not needs.before[t.number]]
-    first = {t.number for t in early}
-    order = early + [t for t in tasks.tasks if t.number not in first]
+    early: dict[int, Task] = {}
+    for task in tasks.tasks:
+        if task.kind == "check" and needs.before[task.number] <= early.keys():
+            early[task.number] = task
+    order = [*early.values(), *(t for t in tasks.tasks if t.number not in early)]
     return _Fusion(tasks, needs, cap).level(order, 0)
 
 

@@ -231,18 +231,24 @@ class _Lowering:
     def _finish(self, task: Task) -> None:
         if task.target.ndim:
             index = self.text.index(task.target, task.index)
-            self.text.put(Store(task.target.array, index, self._registers(task)[0]))
+            register = self._registers(task)[0]
+            self.text.put(Store(task.target.array, index, register))
+            self.text.remember(self.table.load(task.target, task.index), Text(register))
 
     def _leaf(self, task: Task) -> None:
         getattr(self, f"_{task.kind}")(task)
 
     def _store(self, task: Task) -> None:
         assert task.value is not None
-        text = self.text(task.value).text
+        text = self.text(task.value)
         if task.target.ndim == 0:
-            self.text.put(Assign(task.target.name, text, dtype=task.target.dtype))
-        else:
-            self.text.put(Store(task.target.array, self.text.index(task.target, task.index), text))
+            self.text.put(Assign(task.target.name, text.text, dtype=task.target.dtype))
+            return
+        stored = self.table.load(task.target, task.index)
+        if self.text.read_again(stored) and task.value.dtype == task.target.dtype:
+            text = self.text.keep(stored, text)
+        index = self.text.index(task.target, task.index)
+        self.text.put(Store(task.target.array, index, text.text))
 
     def _fill(self, task: Task) -> None:
         """Done by the allocation."""

@@ -348,6 +348,8 @@ class TaskList:
     def _apply(self, op: Any, arguments: list[Expression], dtype: str) -> Expression:
         if op.is_cast:
             return self.table.cast(arguments[0], dtype)
+        if op.idempotent and all(a is arguments[0] for a in arguments):
+            return arguments[0]
         return self.table.apply(op, arguments, dtype)
 
     def _sizes_of(self, node: Apply) -> Callable[[int], tuple[Expression, ...]]:

@@ -147,6 +147,22 @@ class Texts:
         scope.memo[e.number] = named
         return named
 
+    def read_again(self, expression: Expression) -> bool:
+        """Whether an expression in a task's own loop variables is used anywhere."""
+        return self._uses.get(self.canonical(expression).number, 0) > 0
+
+    def keep(self, stored: Expression, text: Text) -> Text:
+        """Name a value that is about to be stored: whoever loads it here takes the name."""
+        if not text.text.isidentifier():
+            scope = self.scopes[-1]
+            text = self.name(text.text, self._wish(self.canonical(stored)), scope, stored.dtype)
+        self.remember(stored, text)
+        return text
+
+    def remember(self, stored: Expression, text: Text) -> None:
+        """In the innermost open body an element of an array is also known as ``text``."""
+        self.scopes[-1].memo[self.canonical(stored).number] = text
+
     def name(self, text: str, wish: str, scope: Scope, dtype: str) -> Text:
         name = self.names.new(wish) if wish else self.names.numbered("v")
         scope.statements.append(Assign(name, text, dtype=dtype))

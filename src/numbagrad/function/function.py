@@ -21,6 +21,7 @@ from ..errors import (
     MissingInputError,
     NullTypeGradError,
     NumbagradError,
+    ShapeError,
     UnusedInputError,
 )
 from ..graph.basic import Constant, Variable
@@ -32,7 +33,7 @@ from ..graph.type import DisconnectedType, NullType
 from .build import Compiled, CompileReport, bind_constants, compile_graph
 from .io import In, Out
 from .modes import Mode, get_mode
-from .reference import context_of, interpret
+from .reference import broadcast_hint, context_of, interpret
 from .shared import SharedVariable
 from .wrapper import array_like_compiled, make_converter, print_wrapper
 
@@ -115,8 +116,9 @@ def function(
     _refuse_duplicates(specs)
     results, shape_of_result = _flatten(outputs)
     new_values = _collect_updates(specs, updates, results, no_default_updates)
+    next_defaults = _next_defaults(specs)
     replaced = _pairs(givens, "givens")
-    wanted = [*results, *new_values.values()]
+    wanted = [*results, *new_values.values(), *next_defaults.values()]
     if replaced:
         wanted = _with_givens(wanted, replaced)
     _refuse_null(wanted)
@@ -127,6 +129,7 @@ def function(
     compiled = compile_graph(arguments, wanted, name, chosen)
     maker = Maker(specs, shared_ones, list(new_values), shape_of_result, compiled, name, chosen)
     maker.unoptimized = wanted
+    maker.next_defaults = list(next_defaults)
     return Function(maker, trust_input)
 
 
@@ -229,19 +232,30 @@ def _collect_updates(
     return collected
 
 
+def _next_defaults(specs: Sequence[In]) -> dict[int, Variable]:
+    """The inputs whose default value each call computes anew, by position."""
+    found: dict[int, Variable] = {}
+    for position, spec in enumerate(specs):
+        if spec.update is None:
+            continue
+        if spec.value is None:
+            raise ValueError(f"{spec!r} has an update but no value to begin with")
+        found[position] = _update_value(spec.variable, spec.update)
+    return found
+
+
 def _update_value(old: Any, new: Any) -> Variable:
     made = as_tensor(new)
     if made.type.dtype != old.type.dtype:
         if not np.can_cast(made.type.dtype, old.type.dtype, "safe"):
             raise TypeError(
-                f"The update of the shared variable {old!r} has dtype {made.type.dtype}, which "
+                f"The update of {old!r} has dtype {made.type.dtype}, which "
                 f"does not fit its own, {old.type.dtype}; cast it"
             )
         made = OPS["cast"](made, old.type.dtype)
     if made.type.ndim != old.type.ndim:
         raise TypeError(
-            f"The update of the shared variable {old!r} has {made.type.ndim} dimensions; it has "
-            f"{old.type.ndim}"
+            f"The update of {old!r} has {made.type.ndim} dimensions; it has {old.type.ndim}"
         )
     return made
 
@@ -354,6 +368,7 @@ class Maker:
         self.name = name
         self.mode = mode
         self.unoptimized: list[Variable] = []
+        self.next_defaults: list[int] = []
 
     @property
     def fgraph(self) -> FunctionGraph:
@@ -391,16 +406,16 @@ class Function:
         self._constants = [_frozen(c) for c in maker.compiled.constants]
         self._defaults = [s.value for s in maker.inputs]
         self._call = self._make_call()
-        self._plain = maker.result == "single" and not maker.updated
-        self._needs_binding = any(d is not None for d in self._defaults) or any(
-            s.update is not None for s in maker.inputs
-        )
+        self._extra = len(maker.updated) + len(maker.next_defaults)
+        self._plain = maker.result == "single" and not self._extra
+        self._needs_binding = any(d is not None for d in self._defaults)
 
     def _make_call(self) -> Any:
         maker = self.maker
         results = [(v.type.dtype, v.type.ndim) for v in maker.fgraph.outputs]
         hidden: list[Any] = [_reader(v) for v in maker.shared]
-        unwrap = "single" if maker.result == "single" and not maker.updated else "list"
+        alone = maker.result == "single" and not maker.updated and not maker.next_defaults
+        unwrap = "single" if alone else "list"
         return print_wrapper(
             [s.variable.type for s in maker.inputs],
             self._converters,
@@ -446,11 +461,13 @@ class Function:
 
     def _deliver(self, made: Any) -> Any:
         """Store the updates and put the results into the shape that was asked for."""
-        updated = self.maker.updated
-        if updated:
-            count = len(made) - len(updated)
-            for variable, value in zip(updated, made[count:], strict=True):
-                variable.container[0] = value
+        if self._extra:
+            count = len(made) - self._extra
+            values = iter(made[count:])
+            for variable in self.maker.updated:
+                variable.container[0] = next(values)
+            for position in self.maker.next_defaults:
+                self._defaults[position] = next(values)
             made = made[:count]
         if self.maker.result == "single":
             return made[0]
@@ -469,6 +486,9 @@ class Function:
             if failure.node is not None:
                 values = interpret([], given, last=failure.node)
                 message = f"{message} {context_of(failure.node, values)}"
+                if failure.error is ShapeError:
+                    sizes = [s for v in values if v is not None for s in v.shape]
+                    message += broadcast_hint(sizes)
             return failure.error(message)
         if self.maker.mode.linker == "reference":
             return error
@@ -566,8 +586,9 @@ class Function:
         maker.shared = [swap.get(v, v) for v in self.maker.shared]
         maker.updated = [swap.get(v, v) for v in self.maker.updated]
         if delete_updates and maker.updated:
-            keep = len(self.maker.unoptimized) - len(maker.updated)
-            wanted = self.maker.unoptimized[:keep]
+            every = self.maker.unoptimized
+            keep = len(every) - len(maker.updated) - len(maker.next_defaults)
+            wanted = every[:keep] + every[keep + len(maker.updated) :]
             arguments = [s.variable for s in maker.inputs] + self.maker.shared
             maker.compiled = compile_graph(arguments, wanted, maker.name, maker.mode)
             maker.unoptimized = wanted
@@ -580,7 +601,10 @@ class Function:
 
     def __reduce__(self) -> Any:
         maker = self.maker
-        specs = [(s.variable, s.name, s.value, s.strict, s.allow_downcast) for s in maker.inputs]
+        specs = [
+            (s.variable, s.name, value, s.update, s.strict, s.allow_downcast)
+            for s, value in zip(maker.inputs, self._defaults, strict=True)
+        ]
         state = (specs, maker.shared, maker.updated, maker.unoptimized, maker.result)
         return _unpickle, (state, maker.name, maker.mode, self.trust_input)
 
@@ -591,13 +615,14 @@ class Function:
 def _unpickle(state: Any, name: str | None, mode: Mode, trust_input: bool) -> Function:
     rows, shared_ones, updated, wanted, result = state
     specs = [
-        In(v, name=n, value=value, strict=strict, allow_downcast=downcast)
-        for v, n, value, strict, downcast in rows
+        In(v, name=n, value=value, update=update, strict=strict, allow_downcast=downcast)
+        for v, n, value, update, strict, downcast in rows
     ]
     arguments = [s.variable for s in specs] + shared_ones
     compiled = compile_graph(arguments, wanted, name, mode)
     maker = Maker(specs, shared_ones, updated, result, compiled, name, mode)
     maker.unoptimized = wanted
+    maker.next_defaults = [k for k, s in enumerate(specs) if s.update is not None]
     return Function(maker, trust_input)
 
 

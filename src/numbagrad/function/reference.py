@@ -13,11 +13,11 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
-from ..graph.printing import op_name
+from ..graph.printing import op_name, pp
 from ..graph.traverse import toposort
 from ..ops.kinds import Declared
 
-__all__ = ["context_of", "interpret"]
+__all__ = ["broadcast_hint", "context_of", "interpret"]
 
 
 def interpret(
@@ -85,12 +85,13 @@ def _check_sizes(node: Apply, inputs: Sequence[Any]) -> None:
         if numbers and a != b:
             raise ShapeError(
                 f"Sizes {a} and {b} have to be equal {context_of(node, inputs)}"
-                + _broadcast_hint(a, b)
+                + broadcast_hint([a, b])
             )
 
 
-def _broadcast_hint(a: Any, b: Any) -> str:
-    if 1 not in (a, b):
+def broadcast_hint(sizes: Sequence[Any]) -> str:
+    """What to do about sizes that disagree, if one of them is 1."""
+    if 1 not in sizes:
         return ""
     return (
         "\nA dimension broadcasts only if its type says that its size is 1: declare it so "
@@ -102,7 +103,7 @@ def context_of(node: Apply, inputs: Sequence[Any]) -> str:
     """``in add(x: (3,), y: (4,)), built at file:line``."""
     shown = []
     for variable, value in zip(node.inputs, inputs, strict=True):
-        name = variable.name or "_"
+        name = variable.name or pp(variable, limit=60)
         shown.append(f"{name}: shape {value.shape}" if value is not None else name)
     line = f"\nIt was built at {node.where}" if node.where is not None else ""
     return f"in {op_name(node.op)}({', '.join(shown)}){line}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import linecache
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType
@@ -98,13 +100,14 @@ def build(program: Program, emitted: Emitted, fastmath: bool) -> Built:
     namespace["objmode"] = numba.objmode
     file = _remember(emitted.source)
     exec(compile(emitted.source, file, "exec"), namespace)
+    calls_back = "objmode" in emitted.source
     # Code that calls back into the interpreter holds its lock anyway.
-    options = _options(fastmath, nogil="objmode" not in emitted.source)
+    options = _options(fastmath, nogil=not calls_back)
     for helper in emitted.helpers:
         namespace[helper] = numba.njit(**options)(namespace[helper])
     main = numba.njit(**options)(namespace[emitted.name])
     begin = time.perf_counter()
-    with event.install_recorder("numba:llvm_lock") as recorder:
+    with event.install_recorder("numba:llvm_lock") as recorder, _quiet(calls_back):
         try:
             main.compile(signature(program))
         except NumbaError as error:
@@ -116,6 +119,17 @@ def build(program: Program, emitted: Emitted, fastmath: bool) -> Built:
     total = time.perf_counter() - begin
     llvm = min(total, _recorded(recorder))
     return Built(main, {"typing": total - llvm, "llvm": llvm})
+
+
+@contextmanager
+def _quiet(calls_back: bool) -> Iterator[None]:
+    """Numba pickles what is called back, which touches every module there is, deprecated or not."""
+    if not calls_back:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def _recorded(recorder: Any) -> float:

@@ -83,6 +83,8 @@ class Elementwise(Declared, abstract=True):
     #: Facts that generic rewrites read.
     commutative: ClassVar[bool] = False
     associative: ClassVar[bool] = False
+    #: Whether ``f(x, x) = x``.
+    idempotent: ClassVar[bool] = False
     odd: ClassVar[bool] = False
     even: ClassVar[bool] = False
     unit: ClassVar[Any] = None

@@ -297,7 +297,7 @@ class Maximum(Elementwise):
     """
 
     dtype, reference, accepts = upcast, np.maximum, "biuf"
-    commutative, associative = True, True
+    commutative, associative, idempotent = True, True, True
     samples = _TIES
 
     def template(x, y):
@@ -320,7 +320,7 @@ class Minimum(Elementwise):
     """
 
     dtype, reference, accepts = upcast, np.minimum, "biuf"
-    commutative, associative = True, True
+    commutative, associative, idempotent = True, True, True
     samples = _TIES
 
     def template(x, y):

@@ -291,10 +291,6 @@ from ..ops.special import (
     xlog1py,
     xlogy,
 )
-from ..ops.spots import (
-    sparse_step,
-    unit_spots,
-)
 from ..ops.statistics import (
     bincount,
     cov,
@@ -662,7 +658,6 @@ __all__ = [
     "solve",
     "solve_triangular",
     "sort",
-    "sparse_step",
     "specify_broadcastable",
     "specify_shape",
     "split",
@@ -708,7 +703,6 @@ __all__ = [
     "triu_indices_from",
     "true_div",
     "trunc",
-    "unit_spots",
     "unpack",
     "unravel_index",
     "var",
