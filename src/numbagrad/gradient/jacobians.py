@@ -18,10 +18,10 @@ from ..graph.registry import OPS
 from ..graph.tensor import TensorType, constant
 from ..graph.traverse import clone_replace, graph_inputs
 from ..lazy import lazy_module
-from ..ops.batching import Stacked, batched, full
+from ..ops.batching import batched, full
 from ..ops.dtypes import is_complex
 from ..ops.sizes import product, shape_tuple
-from ..ops.spots import Frame, Place, Spots, Term, unit_spots
+from ..ops.spots import Frame, Place, Spots, Stacked, Term, unit_spots
 from .controls import as_list_or_tuple, disconnected_grad
 from .forward import Rop
 from .paths import is_disconnected, is_null, moves_in_steps, why_disconnected
@@ -121,8 +121,7 @@ def _forward(
 
 def _units(x: Any) -> tuple[Any, Frame]:
     """The rows of an identity matrix, each in the shape of ``x``."""
-    spots = unit_spots(x, OPS["ones_like"](x))
-    return spots, spots.frame
+    return unit_spots(x, OPS["ones_like"](x))
 
 
 def _known_size(x: Any) -> int | None:
@@ -150,14 +149,13 @@ def _zeros(expression: Any, x: Any) -> Any:
 def _shaped(made: Any, expression: Any, x: Any, forward: bool) -> Any:
     """From members in front to ``expression.shape + x.shape``."""
     seeded = x if forward else expression
-    if seeded.type.ndim == 0:
-        return OPS["dimshuffle"](made, [*range(1, made.ndim)])
-    if forward:
-        made = OPS["dimshuffle"](made, [*range(1, made.ndim), 0])
-    if seeded.type.ndim == 1:
-        return made
-    shape = [*shape_tuple(expression), *shape_tuple(x)]
-    return OPS["reshape"](made, shape, ndim=len(shape))
+    # A dimension known to be of size 1 has no coordinate.
+    lead: list[Any] = []
+    for size in seeded.type.shape:
+        lead.append("x" if size == 1 else sum(k != "x" for k in lead))
+    count = sum(k != "x" for k in lead)
+    core = list(range(count, made.ndim))
+    return OPS["dimshuffle"](made, [*core, *lead] if forward else [*lead, *core])
 
 
 # -- a few sweeps for many columns -----------------------------------------------------------
@@ -225,7 +223,7 @@ def _coloured(x: Any, colours: np.ndarray) -> tuple[Any, Frame]:
     labels = OPS["reshape"](labels, shape_tuple(x), ndim=x.type.ndim)
     members = OPS["dimshuffle"](OPS["arange"](number), [0, *"x" * x.type.ndim])
     lifted = OPS["dimshuffle"](labels, ["x", *range(x.type.ndim)])
-    return Stacked(OPS["cast"](OPS["eq"](members, lifted), dtype)), frame
+    return Stacked(OPS["cast"](OPS["eq"](members, lifted), dtype), frame), frame
 
 
 def _entries(sweep: Sweep, x: Any, colours: np.ndarray, at: tuple[Any, Any]) -> Any:

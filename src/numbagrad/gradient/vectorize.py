@@ -11,27 +11,22 @@ from typing import Any
 from ..errors import ShapeError
 from ..graph.basic import Variable
 from ..graph.tensor import TensorType, as_tensor
-from ..ops.batching import Stacked, batched, full, plain
+from ..ops.batching import batched, full
 from ..ops.sizes import is_one, size_at
-from ..ops.spots import Frame
+from ..ops.spots import Frame, Stacked, has_batch
 
 __all__ = ["over_batch", "vectorize_graph"]
 
 
 def over_batch(outputs: Sequence[Variable], arrays: Mapping[Variable, Any]) -> list[Any]:
-    """``outputs`` with variables replaced by arrays that have one more dimension in front.
-
-    Returns
-    -------
-    list
-        What stands for each output; see `ops.batching.batched`.
-    """
+    """``outputs`` with variables replaced by arrays that have one more dimension in front."""
     sizes = [size_at(v, 0) for v in arrays.values()]
     wide = [s for s in sizes if not is_one(s)]
     size = next((s for s in wide if isinstance(s, int)), wide[0] if wide else 1)
     frame = Frame([size])
-    given = {x: Stacked(full(Stacked(v), frame)) for x, v in arrays.items()}
-    return batched(outputs, given, frame)
+    given = {x: Stacked(v, frame) for x, v in arrays.items()}
+    found = batched(outputs, given, frame)
+    return [full(v, frame) if has_batch(v) else v for v in found]
 
 
 def vectorize_graph(
@@ -88,7 +83,7 @@ def vectorize_graph(
             if extra >= k:
                 new = v if extra == k else TensorType(v.dtype, v.type.shape[extra - k :])()
                 given[current[x]], current[x] = new, new
-        wanted = [plain(made) for made in over_batch(wanted, given)]
+        wanted = over_batch(wanted, given)
     return type(outputs)(wanted) if several else wanted[0]
 
 

@@ -1,4 +1,4 @@
-"""A graph over a batch: the same steps for many values at once, along a new first dimension.
+"""A graph over a batch: the same steps for many values at once, along new dimensions in front.
 
 One rule a kind. A variable has a batch (`Stacked`, or `Spots` where it is almost all zeros) or is
 the same for all members; what depends on no batch is left as it is and computed once. An Op that
@@ -30,50 +30,48 @@ from .products import Dot, DotNT, DotTN, MatVec
 from .selection import Second
 from .shape import MakeVector, Reshape, ShapeI, SpecifyShape
 from .sizes import as_scalar, is_one, product, shape_tuple, size_at
-from .solving import _System
-from .spots import Frame, Spots, sparse_step
+from .solving import _System as System
+from .spot_steps import sparse_step
+from .spots import Frame, Stacked, has_batch, lifted
 from .statistics import BinCount
 from .structure import BroadcastTo, DimShuffle
 from .subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
-__all__ = ["Repeated", "Stacked", "batched", "full"]
+__all__ = ["Repeated", "batched", "full", "plain"]
 
 
-class Stacked:
-    """A batch as an array whose first dimension counts the members."""
-
-    def __init__(self, variable: Any):
-        self.variable = variable
-
-    def whole(self) -> Any:
-        """The array."""
-        return self.variable
-
-    def core_shape(self) -> tuple[Any, ...]:
-        """The shape of a member."""
-        return shape_tuple(self.variable)[1:]
-
-
-#: What stands for a variable of the old graph: a variable if it is the same for all members.
+#: What stands for a variable of the old graph: a variable if it is the same for all members, a
+#: `Stacked` or a `Spots`.
 Standing = Any
 
 
-def has_batch(x: Standing) -> bool:
-    """Whether there is a value for each member."""
-    return isinstance(x, (Stacked, Spots))
-
-
 def plain(x: Standing) -> Any:
-    """The variable, with the members along its first dimension if it has a batch."""
+    """The variable, with the batch's dimensions in front if it has a batch."""
     return x.whole() if has_batch(x) else x
 
 
+def level(arrays: Sequence[Standing], frame: Frame, entire: bool = False) -> list[Any]:
+    """All with the same dimensions in front: of size 1 where no member differs in any of them.
+
+    With ``entire`` all have the sizes of the batch.
+    """
+    made = [lifted(x, frame) for x in arrays]
+    lead = [
+        size if entire or any(v.type.shape[k] != 1 for v in made) else 1
+        for k, size in enumerate(frame.sizes)
+    ]
+    results = []
+    for v in made:
+        pairs = zip(v.type.shape, lead, strict=False)
+        narrow = any(s == 1 and not is_one(size) for s, size in pairs)
+        sizes = (*lead, *shape_tuple(v)[frame.ndim :])
+        results.append(OPS["broadcast_to"](v, sizes) if narrow else v)
+    return results
+
+
 def full(x: Standing, frame: Frame) -> Any:
-    """The variable with the members along its first dimension, repeated where it has no batch."""
-    made = plain(x) if has_batch(x) else OPS["dimshuffle"](x, ["x", *range(x.type.ndim)])
-    if made.type.shape[0] != 1 or is_one(frame.size):
-        return made
-    return OPS["broadcast_to"](made, (frame.size, *shape_tuple(made)[1:]))
+    """The variable with the batch's dimensions in front, repeated where it has no batch."""
+    return level([x], frame, entire=True)[0]
 
 
 def batched(
@@ -100,21 +98,22 @@ def batched(
         if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
             continue
         with on_behalf_of(node.where):
-            if any(has_batch(x) for x in inputs):
-                made = _step(node, inputs, frame)
-            else:
-                made = node.clone_with_new_inputs(inputs).outputs
+            made = _step(node, inputs, frame)
         for old, new in zip(node.outputs, made, strict=True):
             memo.setdefault(old, new)
     return [memo.get(v, v) for v in outputs]
 
 
 def _step(node: Apply, inputs: list[Standing], frame: Frame) -> list[Standing]:
-    op = node.op
-    sparse = sparse_step(node, inputs, frame)
-    if sparse is not None:
-        return [sparse if isinstance(sparse, Spots) else Stacked(sparse)]
-    for cls in type(op).__mro__:
+    sparse = sparse_step(node, inputs, frame, lambda n, given: _dense(n, given, frame)[0])
+    return _dense(node, inputs, frame) if sparse is None else [sparse]
+
+
+def _dense(node: Apply, inputs: list[Standing], frame: Frame) -> list[Standing]:
+    """A node over what stands for its inputs, where it may be anything."""
+    if not any(map(has_batch, inputs)):
+        return list(node.clone_with_new_inputs(inputs).outputs)
+    for cls in type(node.op).__mro__:
         if cls in _RULES:
             made = _RULES[cls](node, inputs, frame)
             if made is not None:
@@ -133,30 +132,43 @@ def _elementwise(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
         both = [inputs[0].core_shape(), shape_tuple(inputs[1])]
         sizes = OPS["broadcast_shape"](*both, arrays_are_shapes=True)
         return OPS["broadcast_to"](inputs[1], sizes) if ndim else inputs[1]
-    return Stacked(node.op(*[plain(x) for x in inputs]))
+    return Stacked(node.op(*[plain(x) for x in inputs]), frame)
 
 
 def _reduction(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     op: Any = node.op
     params = dict(zip(op.__props__, op.parameters(), strict=True))
     if "batch" in params:
-        return _contraction(node, inputs, params)
+        return Stacked(_contraction(node, inputs, params, frame), frame)
     if "axes" not in params or len(inputs) != 1:
         return None
-    params["axes"] = tuple(a + 1 for a in op.axes)
-    return Stacked(type(op)(**params)(plain(inputs[0])))
+    params["axes"] = tuple(a + frame.ndim for a in op.axes)
+    return Stacked(type(op)(**params)(plain(inputs[0])), frame)
 
 
-def _contraction(node: Apply, inputs: list[Standing], params: dict[str, Any]) -> Standing:
+def _contraction(
+    node: Apply, inputs: list[Standing], params: dict[str, Any], frame: Frame
+) -> Any:
     op: Any = node.op
     if not op.batch and sum(map(has_batch, inputs)) == 1:
         vector = next((k for k, n in enumerate(op.core) if n == 1 and has_batch(inputs[k])), None)
         if max(op.core) == 2 and vector is not None:
             # One matrix for all vectors: a product of matrices.
-            vectors, matrix = plain(inputs[vector]), inputs[1 - vector]
-            return Stacked((DotNT() if isinstance(op, MatVec) else Dot())(vectors, matrix))
-    params["batch"] = op.batch + 1
-    return Stacked(type(op)(**params)(*[plain(x) for x in inputs]))
+            rows, lead = _rows(plain(inputs[vector]), frame)
+            matrix = inputs[1 - vector]
+            return _unrows((DotNT() if isinstance(op, MatVec) else Dot())(rows, matrix), lead)
+    params["batch"] = op.batch + frame.ndim
+    return type(op)(**params)(*[plain(x) for x in inputs])
+
+
+def _rows(x: Any, frame: Frame) -> tuple[Any, list[Any]]:
+    """All vectors along the last dimension as rows of one matrix, and the sizes they came in."""
+    *lead, length = shape_tuple(x)
+    return (x if len(lead) == 1 else OPS["reshape"](x, (product(lead), length))), lead
+
+
+def _unrows(x: Any, lead: list[Any]) -> Any:
+    return x if len(lead) == 1 else OPS["reshape"](x, (*lead, size_at(x, 1)))
 
 
 def _block(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
@@ -166,11 +178,11 @@ def _block(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     lone = [k for k, x in enumerate(inputs) if has_batch(x)]
     if len(lone) == 1 and len(inputs) == 2 and op.batch_ndim(*node.inputs) == 0:
         if isinstance(op, (Dot, DotTN, DotNT)):
-            return Stacked(_wide_dot(op, inputs, lone[0]))
-        if isinstance(op, _System) and lone == [1]:
-            return Stacked(_many_sides(op, inputs))
+            return Stacked(_wide_dot(op, inputs, lone[0], frame), frame)
+        if isinstance(op, System) and lone == [1]:
+            return Stacked(_many_sides(op, inputs, frame), frame)
     made = op(*[plain(x) for x in inputs], return_list=True)
-    return [Stacked(v) for v in made]
+    return [Stacked(v, frame) for v in made]
 
 
 def _keeps_sizes(op: Any) -> bool:
@@ -179,26 +191,27 @@ def _keeps_sizes(op: Any) -> bool:
     return {n for core in outs for n in core} <= {n for core in ins for n in core}
 
 
-def _wide_dot(op: Any, inputs: list[Standing], at: int) -> Any:
+def _turned(x: Any) -> Any:
+    return OPS["dimshuffle"](x, [*range(x.ndim - 2), x.ndim - 1, x.ndim - 2])
+
+
+def _wide_dot(op: Any, inputs: list[Standing], at: int, frame: Frame) -> Any:
     """A product with one matrix for all members: the members' rows in one tall matrix."""
     summed = [core.index("k") for core in op.core()[0]]
     x, other = plain(inputs[at]), inputs[1 - at]
-    if summed[at] == 0:
-        x = OPS["dimshuffle"](x, 0, 2, 1)
-    members, rows, length = shape_tuple(x)
-    tall = OPS["reshape"](x, (product([members, rows]), length))
-    flat = (DotNT() if summed[1 - at] == 1 else Dot())(tall, other)
-    made = OPS["reshape"](flat, (members, rows, size_at(flat, 1)))
-    return OPS["dimshuffle"](made, 0, 2, 1) if at else made
+    rows, lead = _rows(_turned(x) if summed[at] == 0 else x, frame)
+    made = _unrows((DotNT() if summed[1 - at] == 1 else Dot())(rows, other), lead)
+    return _turned(made) if at else made
 
 
-def _many_sides(op: Any, inputs: list[Standing]) -> Any:
+def _many_sides(op: Any, inputs: list[Standing], frame: Frame) -> Any:
     """A system with the right sides of all members, factorised once."""
-    sides = OPS["dimshuffle"](plain(inputs[1]), 1, 2, 0)
-    rows, columns, members = shape_tuple(sides)
-    flat = op(inputs[0], OPS["reshape"](sides, (rows, product([columns, members]))))
-    made = OPS["reshape"](flat, (rows, columns, members))
-    return OPS["dimshuffle"](made, 2, 0, 1)
+    x, r = plain(inputs[1]), frame.ndim
+    sides = OPS["dimshuffle"](x, [r, r + 1, *range(r)])
+    length, *others = shape_tuple(sides)
+    flat = op(inputs[0], OPS["reshape"](sides, (length, product(others))))
+    made = OPS["reshape"](flat, (length, *others))
+    return OPS["dimshuffle"](made, [*range(2, r + 2), 0, 1])
 
 
 # -- views -----------------------------------------------------------------------------------
@@ -210,18 +223,24 @@ def _size(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
 
 def _dimshuffle(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     order = node.op.new_order  # type: ignore[attr-defined]
-    moved = tuple(k if k == "x" else k + 1 for k in order)
-    return Stacked(DimShuffle(new_order=(0, *moved))(plain(inputs[0])))
+    moved = tuple(k if k == "x" else k + frame.ndim for k in order)
+    op = DimShuffle(new_order=(*range(frame.ndim), *moved))
+    return Stacked(op(plain(inputs[0])), frame)
+
+
+def _members(x: Any, frame: Frame) -> list[Any]:
+    """The sizes of the batch's dimensions of an array, as scalars."""
+    return [as_scalar(s) for s in shape_tuple(x)[: frame.ndim]]
 
 
 def _broadcast_to(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     x, *sizes = inputs
     if any(map(has_batch, sizes)):
         return None
-    x = plain(x)
-    lead = len(sizes) - (x.ndim - 1)
-    spread = OPS["dimshuffle"](x, [0, *"x" * lead, *range(1, x.ndim)])
-    return Stacked(BroadcastTo()(spread, as_scalar(size_at(x, 0)), *sizes))
+    x, r = plain(x), frame.ndim
+    new = len(sizes) - (x.ndim - r)
+    spread = OPS["dimshuffle"](x, [*range(r), *"x" * new, *range(r, x.ndim)])
+    return Stacked(BroadcastTo()(spread, *_members(x, frame), *sizes), frame)
 
 
 def _reshape(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
@@ -229,30 +248,31 @@ def _reshape(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     if any(map(has_batch, sizes)):
         return None
     x = plain(x)
-    return Stacked(Reshape()(x, as_scalar(size_at(x, 0)), *sizes))
+    return Stacked(Reshape()(x, *_members(x, frame), *sizes), frame)
 
 
 def _specify_shape(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     x, *sizes = inputs
     if any(map(has_batch, sizes)):
         return None
-    dims = tuple(d + 1 for d in node.op.dims)  # type: ignore[attr-defined]
-    return Stacked(SpecifyShape(dims=dims)(plain(x), *sizes))
+    dims = tuple(d + frame.ndim for d in node.op.dims)  # type: ignore[attr-defined]
+    return Stacked(SpecifyShape(dims=dims)(plain(x), *sizes), frame)
 
 
 def _make_vector(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
-    columns = [OPS["dimshuffle"](full(x, frame), [0, "x"]) for x in inputs]
-    return Stacked(Join(axis=1, count=len(columns))(*columns))
+    r = frame.ndim
+    columns = [OPS["dimshuffle"](x, [*range(r), "x"]) for x in level(inputs, frame)]
+    return Stacked(Join(axis=r, count=len(columns))(*columns), frame)
 
 
 def _join(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     op: Any = node.op
-    arrays = [full(x, frame) for x in inputs]
-    return Stacked(Join(axis=op.axis + 1, count=op.count)(*arrays))
+    joined = Join(axis=op.axis + frame.ndim, count=op.count)(*level(inputs, frame))
+    return Stacked(joined, frame)
 
 
 def _diagonal(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
-    return Stacked(node.op(plain(inputs[0])))
+    return Stacked(node.op(plain(inputs[0])), frame)
 
 
 # -- indexing --------------------------------------------------------------------------------
@@ -261,25 +281,35 @@ def _diagonal(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
 class _Index:
     """An index over a batch: its pattern, its inputs, and where the members are in the result.
 
-    A batch of indices becomes index arrays, next to one that numbers the members if the indexed
-    array has a batch as well.
+    A batch of indices becomes index arrays, next to those that number the members.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether there is such an index; parts of different sizes have none.
+    many : bool
+        Whether the index itself has a batch.
+    moved : list of int
+        For each dimension of the result with the members in front, which one it is.
     """
 
     def __init__(self, op: Any, rest: Sequence[Standing], old: Sequence[Variable], frame: Frame):
         self.ok = True
         entries = list(resolved(op.pattern, 0, lambda k: ("input", k)))
-        self.ndims = [old[e.position].type.ndim for e in entries if isinstance(e, At)]
-        rank = max(self.ndims, default=0)
+        ndims = [old[e.position].type.ndim for e in entries if isinstance(e, At)]  # type: ignore[attr-defined]
+        rank, self.lead = max(ndims, default=0), frame.ndim
         self.many = any(map(has_batch, rest))
-        self.pattern: list[Any] = [FULL]
+        self.pattern: list[Any] = [FULL] * self.lead
         self.inputs: list[Any] = []
         if self.many:
-            number = OPS["arange"](frame.size)
-            self.pattern = [ARRAY]
-            self.inputs = [OPS["dimshuffle"](number, [0, *"x" * rank])]
+            self.pattern = [ARRAY] * self.lead
+            for k, size in enumerate(frame.sizes):
+                order: list[Any] = ["x"] * (self.lead + rank)
+                order[k] = 0
+                self.inputs.append(OPS["dimshuffle"](OPS["arange"](size), order))
         for entry, given in zip(entries, op.pattern, strict=True):
             self._entry(entry, given, rest, rank)
-        self._order(op)
+        self._order(op, ndims, rank)
 
     def _entry(self, entry: Any, given: Any, rest: Sequence[Standing], rank: int) -> None:
         used = entry if isinstance(entry, (Span, Part)) else (entry,)
@@ -295,23 +325,18 @@ class _Index:
         if isinstance(entry, (Span, Part)):
             self.ok = False  # members of different sizes, or parts that start at different places
             return
-        index = plain(rest[numbers[0]])
-        new = ["x"] * (rank - (index.ndim - 1))
+        index, r = plain(rest[numbers[0]]), self.lead
+        new = ["x"] * (rank - (index.ndim - r))
         self.pattern.append(ARRAY)
-        self.inputs.append(OPS["dimshuffle"](index, [0, *new, *range(1, index.ndim)]))
+        self.inputs.append(OPS["dimshuffle"](index, [*range(r), *new, *range(r, index.ndim)]))
 
-    def _order(self, op: Any) -> None:
-        """Where each dimension of the old result is in the new one, behind the members' one."""
-        old, rank = layout(op.pattern, self.ndims)
+    def _order(self, op: Any, ndims: list[int], rank: int) -> None:
+        old, _ = layout(op.pattern, ndims)
         count = sum(isinstance(e, str) and e == ARRAY for e in self.pattern)
-        if not count:
-            self.moved = list(range(len(old) + 1))
-            return
-        new, _ = layout(self.pattern, [rank + self.many] * count)
-        members = -1 if self.many else 0
-        wanted = [members]
-        for k in old:
-            wanted.append(k + 1 if k >= 0 else k - self.many)
+        shift = self.lead if self.many else 0
+        new, _ = layout(self.pattern, [rank + shift] * count)
+        members = [-1 - k if self.many else k for k in range(self.lead)]
+        wanted = members + [k + self.lead if k >= 0 else k - shift for k in old]
         self.moved = [new.index(w) for w in wanted]
 
     @property
@@ -330,8 +355,8 @@ def _read(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     if not index.ok:
         return None
     op = index.op_class(Subtensor, AdvancedSubtensor)(pattern=tuple(index.pattern))
-    made = op(full(x, frame), *index.inputs)
-    return Stacked(made if index.straight else OPS["dimshuffle"](made, index.moved))
+    made = op(full(x, frame) if index.many else lifted(x, frame), *index.inputs)
+    return Stacked(made if index.straight else OPS["dimshuffle"](made, index.moved), frame)
 
 
 def _write(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
@@ -341,30 +366,26 @@ def _write(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
         return None
     replace = node.op.set  # type: ignore[attr-defined]
     make = index.op_class(IncSubtensor, AdvancedIncSubtensor)
-    y = plain(y) if has_batch(y) else OPS["dimshuffle"](y, ["x", *range(y.type.ndim)])
+    x, y = level([x, y], frame, entire=index.many)
     if not index.straight:
         y = OPS["dimshuffle"](y, [int(k) for k in np.argsort(index.moved)])
     op = make(pattern=tuple(index.pattern), set=replace)
-    return Stacked(op(full(x, frame), y, *index.inputs))
+    return Stacked(op(x, y, *index.inputs), frame)
 
 
 def _set_diagonal(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
-    x, d = inputs
-    if not has_batch(d):
-        d = OPS["dimshuffle"](d, ["x", *range(d.type.ndim)])
-    return Stacked(node.op(full(x, frame), plain(d)))
+    return Stacked(node.op(*level(inputs, frame)), frame)
 
 
 def _bincount(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     base, weights, places = inputs
     if has_batch(places):
         return None
-    whole = full(base, frame)
+    base, weights = level([base, weights], frame)
     # What is negative must stay an error and not count from the end.
-    there = OPS["switch"](OPS["lt"](places, 0), size_at(whole, 1), places)
-    weights = plain(weights) if has_batch(weights) else OPS["dimshuffle"](weights, "x", 0)
-    op = AdvancedIncSubtensor(pattern=(FULL, ARRAY), set=False)
-    return Stacked(op(whole, weights, there))
+    there = OPS["switch"](OPS["lt"](places, 0), size_at(base, frame.ndim), places)
+    op = AdvancedIncSubtensor(pattern=(*[FULL] * frame.ndim, ARRAY), set=False)
+    return Stacked(op(base, weights, there), frame)
 
 
 # -- an Op without a rule --------------------------------------------------------------------
@@ -373,14 +394,15 @@ def _bincount(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
 class Repeated(Op):
     """Another Op, applied to each member of a batch in turn.
 
-    ``many`` says which inputs have the members along their first dimension.
+    ``many`` says which inputs have the members along their first ``lead`` dimensions.
     """
 
-    __props__ = ("op", "many")
+    __props__ = ("op", "many", "lead")
 
-    def __init__(self, op: Op, many: tuple[bool, ...]):
+    def __init__(self, op: Op, many: tuple[bool, ...], lead: int):
         self.op = op
         self.many = many
+        self.lead = lead
 
     def __repr__(self) -> str:
         return f"Repeated{{{self.op!r}}}"
@@ -389,23 +411,24 @@ class Repeated(Op):
         """A node of the Op itself for one member."""
         return self.op.make_node(
             *[
-                TensorType(x.type.dtype, x.type.shape[1:]).make_variable() if m else x
+                TensorType(x.type.dtype, x.type.shape[self.lead :]).make_variable() if m else x
                 for x, m in zip(inputs, self.many, strict=True)
             ]
         )
 
     def make_node(self, *inputs: Any) -> Apply:
         node = self.member(inputs)
-        size = next(x.type.shape[0] for x, m in zip(inputs, self.many, strict=True) if m)
+        lead = next(x.type.shape for x, m in zip(inputs, self.many, strict=True) if m)
+        lead = lead[: self.lead]
         types: list[Any] = [v.type for v in node.outputs]
-        outputs = [TensorType(t.dtype, (size, *t.shape)).make_variable() for t in types]
+        outputs = [TensorType(t.dtype, (*lead, *t.shape)).make_variable() for t in types]
         return Apply(self, list(inputs), outputs)
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
         one = self.member(node.inputs)
-        count = next(len(x) for x, m in zip(inputs, self.many, strict=True) if m)
+        lead = next(x.shape for x, m in zip(inputs, self.many, strict=True) if m)[: self.lead]
         results: list[list[Any]] = [[] for _ in node.outputs]
-        for b in range(count):
+        for b in np.ndindex(*lead):
             cells: list[list[Any]] = [[None] for _ in node.outputs]
             given = [
                 np.asarray(x[b]) if m else x for x, m in zip(inputs, self.many, strict=True)
@@ -419,9 +442,9 @@ class Repeated(Op):
                 raise ShapeError(
                     f"{self.op} gives members of a batch different shapes: {sorted(shapes)}"
                 )
-            empty = (0, *(s or 0 for s in out.type.shape))  # type: ignore[attr-defined]
-            dtype = out.type.dtype  # type: ignore[attr-defined]
-            storage[0] = np.stack(made).astype(dtype) if made else np.empty(empty, dtype)
+            kind: Any = out.type
+            shape = shapes.pop() if shapes else tuple(s or 0 for s in kind.shape)
+            storage[0] = np.array(made, kind.dtype).reshape(*lead, *shape)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return self.op.connection_pattern(self.member(node.inputs))
@@ -429,27 +452,28 @@ class Repeated(Op):
     def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         """The reverse rule of one member over the batch, summed where an input serves all."""
         one = self.member(inputs)
+        source = next(x for x, m in zip(inputs, self.many, strict=True) if m)
+        frame = Frame(shape_tuple(source)[: self.lead])
         given: dict[Variable, Standing] = {}
         for core, x, m in zip(one.inputs, inputs, self.many, strict=True):
-            given[core] = Stacked(x) if m else x
+            given[core] = Stacked(x, frame) if m else x
         for core, y in zip(one.outputs, outputs, strict=True):
-            given[core] = Stacked(y)
+            given[core] = Stacked(y, frame)
         seeds: list[Any] = []
         for core, g in zip(one.outputs, output_grads, strict=True):
             if isinstance(g.type, (DisconnectedType, NullType)):
                 seeds.append(g)
             else:
                 seeds.append(core.type.make_variable())
-                given[seeds[-1]] = Stacked(g)
+                given[seeds[-1]] = Stacked(g, frame)
         answers = self.op.L_op(list(one.inputs), list(one.outputs), seeds)
-        frame = Frame([size_at(next(g for g in given.values() if has_batch(g)).variable, 0)])
         results = []
         for g, m in zip(answers, self.many, strict=True):
             if g is None or isinstance(g.type, (DisconnectedType, NullType)):
                 results.append(disconnected_type() if g is None else g)
                 continue
             whole = full(batched([g], given, frame)[0], frame)
-            results.append(whole if m else OPS["sum"](whole, axis=0))
+            results.append(whole if m else OPS["sum"](whole, axis=tuple(range(self.lead))))
         return results
 
 
@@ -460,9 +484,10 @@ def _repeated(node: Apply, inputs: list[Standing], frame: Frame) -> list[Standin
                 f"{node.op} (made at {node.where}) can not be repeated over a batch: its "
                 f"{v!r} is of type {v.type}, which is no tensor"
             )
-    op = Repeated(node.op, tuple(map(has_batch, inputs)))
-    made = op(*[plain(x) for x in inputs], return_list=True)
-    return [Stacked(v) for v in made]
+    many = tuple(map(has_batch, inputs))
+    op = Repeated(node.op, many, frame.ndim)
+    made = op(*[full(x, frame) if m else x for x, m in zip(inputs, many)], return_list=True)
+    return [Stacked(v, frame) for v in made]
 
 
 _RULES: dict[type, Any] = {
