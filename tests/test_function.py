@@ -19,6 +19,7 @@ from numbagrad.errors import (
     ShapeError,
     UnusedInputError,
 )
+from numbagrad.graph.tensor import DTYPES
 
 THIS = __file__
 
@@ -139,6 +140,23 @@ class TestArguments:
         assert pickle.loads(pickle.dumps(f))(0.0) == 1010.0
         with pytest.raises(ValueError, match="no value to begin with"):
             ng.function([x, ng.In(state, update=state + x)], state)
+
+    def test_numpy_scalars(self):
+        given = [T.scalar(dtype=dtype) for dtype in DTYPES]
+        values = [np.dtype(dtype).type(1) for dtype in DTYPES]
+        f = ng.function(given, [v + v for v in given])
+        others = f(*map(np.array, values))
+        for mine, other in zip(f(*values), others, strict=True):
+            assert mine.dtype == other.dtype and mine.shape == other.shape == ()
+            assert mine == other
+
+    def test_strict_scalars(self):
+        x = T.dscalar("x")
+        f = ng.function([ng.In(x, strict=True)], x * 2, mode="reference")
+        assert f(np.array(3.0)) == 6.0
+        for value in (3.0, np.float64(3.0), np.float32(3.0), np.array(3)):
+            with pytest.raises(InputError, match="exactly an ndarray"):
+                f(value)
 
     def test_trust_input(self):
         x = T.dvector("x")

@@ -225,6 +225,7 @@ class Function:
         return print_wrapper(
             [s.variable.type for s in maker.inputs],
             self._converters,
+            [s.strict for s in maker.inputs],
             results,
             maker.compiled.core,
             [*hidden, *self._constants],
@@ -242,9 +243,8 @@ class Function:
         """The arguments in order, from positions, keywords and defaults."""
         specs = self.maker.inputs
         if len(args) > len(specs):
-            raise InputError(
-                f"{self!r} takes {len(specs)} arguments ({self._names()}); got {len(args)}"
-            )
+            words = f"{len(specs)} argument{'s' * (len(specs) != 1)}"
+            raise InputError(f"{self!r} takes {words} ({self._names()}); got {len(args)}")
         bound: dict[int, Any] = dict(enumerate(args))
         for key, value in kwargs.items():
             positions = [k for k, s in enumerate(specs) if s.name == key]

@@ -58,6 +58,7 @@ def array_like_compiled(array: np.ndarray) -> Any:
 def print_wrapper(
     types: Sequence[TensorType],
     converters: Sequence[Callable[[Any], Any]],
+    strict: Sequence[bool],
     results: Sequence[tuple[str, int]],
     core: Callable[..., Any],
     hidden: Sequence[Callable[[], Any] | np.ndarray],
@@ -71,6 +72,8 @@ def print_wrapper(
     types : sequence of TensorType
         Of the arguments.
     converters : sequence of callable
+    strict : sequence of bool
+        For each argument whether only an ndarray will do.
     results : sequence of tuple
         ``(dtype, ndim)`` of each result.
     core : callable
@@ -89,7 +92,7 @@ def print_wrapper(
     for k, (name, type_) in enumerate(zip(names, types, strict=True)):
         scope[f"dtype{k}"] = np.dtype(type_.dtype)
         scope[f"convert{k}"] = converters[k]
-        lines += _conversion(name, k, type_, scope)
+        lines += _conversion(name, k, type_, strict[k], scope)
     extra = []
     for k, value in enumerate(hidden):
         scope[f"h{k}"] = value
@@ -110,15 +113,25 @@ def print_wrapper(
     return scope["call"]
 
 
-def _conversion(name: str, k: int, type_: TensorType, scope: dict[str, Any]) -> list[str]:
+def _conversion(
+    name: str, k: int, type_: TensorType, strict: bool, scope: dict[str, Any]
+) -> list[str]:
     """The lines that leave the common case alone and convert everything else."""
     odd = f"type({name}) is not ndarray or {name}.dtype is not dtype{k} or {name}.ndim != "
     if type_.ndim == 0:
-        number = f"{name}.item()" if type_.dtype in _PYTHON else f"{name}[()]"
-        scope[f"python{k}"] = _PYTHON.get(type_.dtype)
+        python = _PYTHON.get(type_.dtype)
+        number = f"{name}.item()" if python else f"{name}[()]"
+        convert = f"{name} = convert{k}({name}) if {odd}0 else {number}"
+        if strict:
+            return [f"    {convert}"]
+        scope[f"python{k}"] = python
+        # A NumPy scalar of the dtype is what arithmetic with elements of arrays gives.
+        scope[f"scalar{k}"] = np.dtype(type_.dtype).type
         return [
-            f"    if type({name}) is not python{k}:",
-            f"        {name} = convert{k}({name}) if {odd}0 else {number}",
+            f"    if type({name}) is scalar{k}:",
+            f"        {name} = {f'{name}.item()' if python else name}",
+            f"    elif type({name}) is not python{k}:",
+            f"        {convert}",
         ]
     tests = [f"{odd}{type_.ndim}", f"not {name}.flags.carray"]
     tests += [
