@@ -154,6 +154,21 @@ def test_nothing_flows_through_an_integer(x):
     assert value(grad(x * i, x), {x: 3.0}) == 3.0
 
 
+def test_a_disconnected_cost_is_named(x):
+    cost = OPS["neg"](tensor("y"))
+    advice = 'Its derivative is zero; pass disconnected_inputs="ignore" to get that.'
+    for name, words in [(None, "The cost (-y)"), ("cost", "The cost"), ("loss", "The cost loss")]:
+        cost.name = name
+        with pytest.raises(DisconnectedInputError) as caught:
+            grad(cost, x)
+        assert str(caught.value).startswith(f"{words} does not depend differentiably on x")
+        assert str(caught.value).endswith(advice)
+    cost.name = None
+    with pytest.raises(DisconnectedInputError) as caught:
+        grad(sum([cost] * 200), x)
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize("other", ["float32", "float64"])
 def test_the_gradient_has_the_dtype_of_its_variable(other):
     a, b = tensor("a", dtype="float32"), tensor("b", dtype=other)

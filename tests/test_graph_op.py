@@ -87,7 +87,7 @@ def test_the_short_form_checks_and_converts():
     assert Doubled()(TensorType("float64", (3,))()).type == VECTOR
     with pytest.raises(TypeError, match="Input 0 of Doubled must be"):
         Doubled()(TensorType("int64", (None,))())
-    with pytest.raises(ValueError, match="takes 1 inputs; got 0"):
+    with pytest.raises(ValueError, match="takes 1 input; got 0"):
         Doubled()()
 
 

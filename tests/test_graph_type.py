@@ -208,7 +208,7 @@ def test_a_users_type():
         Length()(3)
     with pytest.raises(TypeError, match=r"Input 0 of Length must be Text; got TensorType"):
         Length()(VECTOR())
-    with pytest.raises(ValueError, match="takes 1 inputs; got 2"):
+    with pytest.raises(ValueError, match="takes 1 input; got 2"):
         Length()(t, t)
     assert Text().is_valid_value("a") and not Text().is_valid_value(1)
     assert isinstance(pickle.loads(pickle.dumps(n)).owner, Apply)

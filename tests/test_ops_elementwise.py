@@ -107,7 +107,7 @@ def test_variadic_functions_take_one_argument_and_refuse_none(name):
 
 
 def test_a_wrong_number_of_arguments_is_named():
-    with pytest.raises(TypeError, match="Sin takes 1 arguments; got 2"):
+    with pytest.raises(TypeError, match="Sin takes 1 argument; got 2"):
         tensor.sin(1.0, 2.0)
 
 

@@ -29,6 +29,7 @@ from .paths import (
     made_at,
     moves_in_steps,
     pattern_of,
+    shown,
     why_disconnected,
     why_null,
 )
@@ -287,8 +288,8 @@ def Rop(
         t = found.get(walked)
         if t is None:
             if disconnected_outputs != "ignore":
-                words = f"{v!r} does not depend differentiably on any of wrt: "
-                report(disconnected_outputs, words + _why_still(v, targets))
+                words = f"{shown(v)} does not depend differentiably on any of wrt: "
+                report(disconnected_outputs, words + _why_still(v, targets), "disconnected_outputs")
             t = stand_in(v, return_disconnected)
         elif is_null(t):
             raise NullTypeGradError(f"The tangent of {v!r} can not be computed: {why_null(t)}")

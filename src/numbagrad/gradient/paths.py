@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..graph.basic import Apply, Variable
+from ..graph.printing import pp
 from ..graph.traverse import ancestors, toposort
 from ..graph.type import DisconnectedType, NullType
 from ..ops.dtypes import is_discrete
@@ -20,6 +21,7 @@ __all__ = [
     "made_at",
     "moves_in_steps",
     "pattern_of",
+    "shown",
     "why_disconnected",
     "why_null",
 ]
@@ -49,6 +51,11 @@ def moves_in_steps(variable: Variable) -> bool:
 def made_at(node: Apply) -> str:
     """The Op and the user's line, for messages."""
     return f"{node.op} ({'line unknown' if node.where is None else f'made at {node.where}'})"
+
+
+def shown(variable: Variable) -> str:
+    """A variable in a message: its name, else its expression as far as it is short."""
+    return variable.name or pp(variable, 60)
 
 
 def pattern_of(node: Apply) -> list[list[bool]]:
@@ -149,7 +156,7 @@ def _cut(
     """Why nothing flows from output ``o`` to input ``k``, or None if something does."""
     out: Any = node.outputs[o]
     if out in stop:
-        return f"consider_constant holds {out!r}, the result of {made_at(node)}"
+        return f"consider_constant holds {shown(out)}, the result of {made_at(node)}"
     if not pattern[k][o]:
         why = getattr(node.op, "why_unconnected", "its connection_pattern says so")
         return f"{made_at(node)} does not pass derivatives on to its input {k} ({why})"

@@ -19,7 +19,7 @@ from ..graph.where import on_behalf_of
 from ..ops.dtypes import is_complex, is_discrete
 from ..rewrite import stabilized
 from .controls import as_list_or_tuple
-from .paths import is_disconnected, is_null, why_disconnected, why_null
+from .paths import is_disconnected, is_null, shown, why_disconnected, why_null
 from .sweep import Seeds, Sweep, with_dtype_of, zeros_for
 
 __all__ = ["Lop", "grad", "grad_sources_inputs", "pullback", "subgraph_grad"]
@@ -136,9 +136,9 @@ def _gradients(
     return results
 
 
-def report(mode: str, words: str) -> None:
-    """Raise or warn about a path that does not exist."""
-    message = f"{words}. Its derivative is zero; pass 'ignore' instead of {mode!r} to get that."
+def report(mode: str, words: str, option: str = "disconnected_inputs") -> None:
+    """Raise or warn about a path that does not exist; ``option`` is what allows it."""
+    message = f'{words}. Its derivative is zero; pass {option}="ignore" to get that.'
     if mode == "raise":
         raise DisconnectedInputError(message)
     warnings.warn(message, stacklevel=4)
@@ -149,6 +149,10 @@ def stand_in(x: Variable, return_disconnected: str) -> Variable | None:
     if return_disconnected == "none":
         return None
     return disconnected_type() if return_disconnected == "disconnected" else zeros_for(x)
+
+
+def _called(cost: Variable) -> str:
+    return "The cost" if cost.name == "cost" else f"The cost {shown(cost)}"
 
 
 def _check_cost(cost: Any) -> None:
@@ -296,7 +300,7 @@ def grad(
         disconnected_inputs,
         return_disconnected,
         null_gradients,
-        "The expression" if cost is None else f"The cost {cost!r}",
+        "The expression" if cost is None else _called(cost),
     )
     if add_names:
         results = _named(cost, targets, results)

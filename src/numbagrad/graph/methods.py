@@ -57,7 +57,7 @@ class TensorMethods(Variable):
 
     def __bool__(self) -> bool:
         raise TypeError(
-            "A symbolic variable has no truth value. Use switch or ifelse to choose by a value, "
+            "A symbolic variable has no truth value. Use switch to choose by a value, "
             "and eq, and_, or_ to compare and combine elementwise."
         )
 
@@ -71,8 +71,19 @@ class TensorMethods(Variable):
         for position in range(len(self)):
             yield self[position]
 
-    def __index__(self) -> int:
-        raise TypeError("A symbolic variable is no index of a Python object")
+    def _no_number(self) -> Any:
+        raise TypeError(
+            f"The symbolic variable {self!r} is no number yet: x.eval() or a compiled function "
+            "gives its value"
+        )
+
+    __index__ = __int__ = __float__ = __complex__ = _no_number
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "A symbolic variable can not be changed in place: y = x[index].set(value) gives a "
+            "changed copy, x[index].inc(value) one with the value added"
+        )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise TypeError(

@@ -39,7 +39,8 @@ class Op:
                 f"{type(self).__name__} defines neither make_node nor itypes and otypes"
             )
         if len(inputs) != len(self.itypes):
-            raise ValueError(f"{self} takes {len(self.itypes)} inputs; got {len(inputs)}")
+            words = f"{len(self.itypes)} input{'s' * (len(self.itypes) != 1)}"
+            raise ValueError(f"{self} takes {words}; got {len(inputs)}")
         checked = []
         for position, (value, expected) in enumerate(zip(inputs, self.itypes, strict=True)):
             variable = value if isinstance(value, Variable) else expected.constant(value)

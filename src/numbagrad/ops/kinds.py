@@ -100,7 +100,8 @@ class Elementwise(Declared, abstract=True):
         """The variables themselves if their number and dtypes are right."""
         expected = type(self).template.__code__.co_argcount - len(self.parameters())
         if len(variables) != expected:
-            raise TypeError(f"{self} takes {expected} arguments; got {len(variables)}")
+            words = f"{expected} argument{'s' * (expected != 1)}"
+            raise TypeError(f"{self} takes {words}; got {len(variables)}")
         common = np.dtype(upcast(*(v.type.dtype for v in variables)))
         if common.kind not in self.accepts:
             words = ", ".join(_KINDS[k] for k in self.accepts)
@@ -398,7 +399,8 @@ class Block(Declared, abstract=True):
         variables = [as_tensor(x) for x in inputs]
         names = self.core()[0]
         if len(variables) != len(names):
-            raise TypeError(f"{self} takes {len(names)} arrays; got {len(variables)}")
+            words = f"{len(names)} array{'s' * (len(names) != 1)}"
+            raise TypeError(f"{self} takes {words}; got {len(variables)}")
         batch = 0
         for position, (v, core) in enumerate(zip(variables, names, strict=True)):
             if v.ndim < len(core):

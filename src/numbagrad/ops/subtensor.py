@@ -59,7 +59,8 @@ def _check_index(op: Any, x: Any, rest: list[Any], first_input: int) -> list[Any
         for e in taken
     )  # fmt: skip
     if len(made) != wanted:
-        raise TypeError(f"{op} takes {wanted} inputs for its index; got {len(made)}")
+        words = f"{wanted} input{'s' * (wanted != 1)}"
+        raise TypeError(f"{op} takes {words} for its index; got {len(made)}")
     axis = 0
     for entry in taken:
         if isinstance(entry, str) and entry == NEW:
