@@ -7,7 +7,7 @@ the default of the process, as in Theano and PyTensor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
@@ -61,19 +61,33 @@ _default = Settings()
 _override: ContextVar[Settings | None] = ContextVar("numbagrad_settings", default=None)
 
 
+def _unknown(name: str) -> AttributeError:
+    known = ", ".join(f.name for f in fields(Settings))
+    return AttributeError(f"numbagrad has no setting named {name!r}; there are {known}")
+
+
+def _changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    known = {f.name for f in fields(Settings)}
+    for name in changes:
+        if name not in known:
+            raise _unknown(name)
+    return replace(settings, **changes)
+
+
 class _Config:
     """Attribute access to the settings in force."""
 
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(_override.get() or _default, name)
+        try:
+            return getattr(_override.get() or _default, name)
+        except AttributeError:
+            raise _unknown(name) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         global _default
-        if name not in {f.name for f in fields(Settings)}:
-            raise AttributeError(f"numbagrad has no setting named {name!r}")
-        _default = replace(_default, **{name: value})
+        _default = _changed(_default, {name: value})
 
     def __repr__(self) -> str:
         return repr(_override.get() or _default)
@@ -92,7 +106,7 @@ def using(**changes: Any) -> Iterator[None]:
     >>> config.floatX
     'float64'
     """
-    token = _override.set(replace(_override.get() or _default, **changes))
+    token = _override.set(_changed(_override.get() or _default, changes))
     try:
         yield
     finally:
