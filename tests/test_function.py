@@ -158,6 +158,17 @@ class TestArguments:
             with pytest.raises(InputError, match="exactly an ndarray"):
                 f(value)
 
+    @pytest.mark.parametrize("mode", [None, "reference"])
+    def test_an_input_may_be_a_computed_variable(self, mode):
+        x, k = T.dvector("x"), T.lscalar("k")
+        y = x * 2
+        f = ng.function([y, k], [y + 1, y[k]], mode=mode)
+        assert f([1.0, 2.0], 1)[1] == 2.0
+        with pytest.raises(IndexError, match="built at"):
+            f([1.0, 2.0], 2)
+        both = ng.function([x, y, k], [x + y, y[k]], mode=mode)
+        assert both([1.0], [5.0], 0)[0] == 6.0
+
     def test_trust_input(self):
         x = T.dvector("x")
         f = ng.function([x], x * 2, trust_input=True)

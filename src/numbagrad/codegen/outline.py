@@ -227,10 +227,10 @@ def _walk(body: Sequence[Any]) -> Iterator[Any]:
 
 
 def _size(statement: Any) -> int:
-    """How much a compiler has to do for it: statements, long ones counted by their length."""
+    """How much a compiler has to do for it: about one for each operation in its texts."""
     if isinstance(statement, Comment):
         return 0
-    own = 1 + sum(len(text) for text in _texts_of(statement)) // 80
+    own = 1 + sum(len(text) for text in _texts_of(statement)) // 12
     return own + sum(_size(inner) for inner in _inner(statement))
 
 

@@ -15,7 +15,7 @@ from ..config import config
 from ..errors import ObjectModeWarning
 from ..graph.basic import Variable
 from ..graph.fgraph import FunctionGraph
-from ..graph.traverse import toposort
+from ..graph.traverse import rebuild_graph, toposort
 from ..jit import build as jit
 from ..ops.kinds import Declared
 from ..rewrite import rewrite
@@ -106,6 +106,10 @@ def compile_graph(
     name : str or None
     mode : Mode
     """
+    # An input may be computed in the user's graph; here it is given, and nothing is behind it.
+    given = {v: v.clone() for v in inputs if v.owner is not None}
+    inputs = [given.get(v, v) for v in inputs]
+    outputs = rebuild_graph(outputs, given)
     report = CompileReport()
     clock = _Clock(report)
     optimized = clock("rewriting", rewrite, list(outputs), list(inputs), mode.optimize)

@@ -305,12 +305,11 @@ class Function:
         return error
 
     def _given(self, args: Sequence[Any]) -> dict[Variable, Any]:
-        given: dict[Variable, Any] = {}
-        for spec, value in zip(self.maker.inputs, args, strict=True):
-            given[spec.variable] = np.asarray(value, dtype=spec.variable.type.dtype)
-        for variable in self.maker.shared:
-            given[variable] = variable.container[0]
-        return given
+        values = [*args, *(variable.container[0] for variable in self.maker.shared)]
+        return {
+            variable: np.asarray(value, dtype=variable.type.dtype)
+            for variable, value in zip(self.maker.fgraph.inputs, values, strict=True)
+        }
 
     # -- what can be asked of it -----------------------------------------------------------
 
