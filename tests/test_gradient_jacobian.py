@@ -370,6 +370,31 @@ class TestZerosAreExact:
         np.testing.assert_allclose(got, np.diag([0.0, 1.0]), atol=1e-12)
 
 
+def test_a_softmax_model():
+    """The Hessian of a matrix of weights is the sum of (diag(p) - p p') x (x x')."""
+    weights, x, y = T.dmatrix("weights"), T.dmatrix("x"), T.dmatrix("y")
+    cost = -(y * T.log_softmax(T.dot(x, weights), axis=1)).sum()
+    data = RNG.normal(size=(7, 3)), np.eye(4)[RNG.integers(4, size=7)]
+    at = RNG.normal(size=(3, 4))
+    f = ng.function([weights, x, y], [ng.grad(cost, weights), ng.hessian(cost, weights)])
+    gradient, hessian = f(at, *data)
+    p = np.exp(data[0] @ at)
+    p /= p.sum(1, keepdims=True)
+    inner = np.einsum("ij,jl->ijl", p, np.eye(4)) - p[:, :, None] * p[:, None, :]
+    want = np.einsum("ia,ib,ijl->ajbl", data[0], data[0], inner)
+    np.testing.assert_allclose(gradient, data[0].T @ (p - data[1]), atol=1e-12)
+    np.testing.assert_allclose(hessian, want, atol=1e-12)
+
+
+def test_a_product_of_a_matrix_with_itself_takes_no_product():
+    w = T.dmatrix("w")
+    f = ng.function([w], ng.jacobian(T.dot(w.T, w), w))
+    assert "gemm" not in f.source
+    at = RNG.normal(size=(3, 2))
+    want = differences(lambda a: a.T @ a, at)
+    np.testing.assert_allclose(f(at), want, atol=1e-8)
+
+
 # -- the generated function ----------------------------------------------------------------------
 
 

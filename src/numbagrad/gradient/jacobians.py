@@ -238,8 +238,8 @@ def _entries(sweep: Sweep, x: Any, colours: np.ndarray, at: tuple[Any, Any]) -> 
 def _sparse(expression: Any, x: Any, given: Any, sweeps: tuple[Any, Any], mode: str) -> Any:
     """The Jacobian as a SparseMatrix, by columns or by rows, whichever needs fewer sweeps."""
     forward, reverse = sweeps
-    by_column = sparsity_of.colour_columns(given) if mode != "reverse" else None
-    by_row = sparsity_of.colour_columns(given.T) if mode != "forward" else None
+    by_column: Any = sparsity_of.colour_columns(given) if mode != "reverse" else None
+    by_row: Any = sparsity_of.colour_columns(given.T) if mode != "forward" else None
     columns_win = by_row is None or (
         by_column is not None and by_column.max(initial=0) <= by_row.max(initial=0)
     )

@@ -164,13 +164,13 @@ class _Walk:
             self.values[v] = np.asarray(v.get_value())
         if v in self.values:
             self.shapes[v] = np.shape(self.values[v])
-        elif None in v.type.shape:
+        elif any(n is None for n in v.type.shape):
             raise ValueError(
                 f"To detect sparsity the sizes must be known, but {v!r} is of {v.type}: give its "
                 "static shape, or a value of that size in at={...}"
             )
         else:
-            self.shapes[v] = v.type.shape
+            self.shapes[v] = tuple(n or 0 for n in v.type.shape)
         self._start(v)
 
     def _start(self, v: Variable) -> None:
@@ -382,7 +382,7 @@ class _Walk:
         return group.reshape(-1)
 
     def _all(self, node: Apply, o: int, row: list[bool]) -> Any:
-        total = None
+        total: Any = None
         for x, moves in zip(node.inputs, row, strict=True):
             if moves:
                 every = np.zeros(self.length(x), np.int64)

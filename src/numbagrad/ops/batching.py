@@ -296,7 +296,7 @@ class _Index:
     def __init__(self, op: Any, rest: Sequence[Standing], old: Sequence[Variable], frame: Frame):
         self.ok = True
         entries = list(resolved(op.pattern, 0, lambda k: ("input", k)))
-        ndims = [old[e.position].type.ndim for e in entries if isinstance(e, At)]  # type: ignore[attr-defined]
+        ndims = [old[e.position].type.ndim for e in entries if isinstance(e, At)]
         rank, self.lead = max(ndims, default=0), frame.ndim
         self.many = any(map(has_batch, rest))
         self.pattern: list[Any] = [FULL] * self.lead

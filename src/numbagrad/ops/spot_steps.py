@@ -233,7 +233,7 @@ def _part(frame: Frame, label: Any, size: Any, entry: Any) -> Any:
     else:
         item = entry
     parts = (item.start, item.stop, item.step) if isinstance(item, slice) else (item,)
-    return frame.once(("part", label, *parts), lambda: label[item])
+    return frame.once(("part", label, *parts), lambda: OPS["subtensor"](label, item))
 
 
 def _gather(op: Any, inputs: Sequence[Any], at: int, frame: Frame) -> Any:
@@ -255,7 +255,7 @@ def _gather(op: Any, inputs: Sequence[Any], at: int, frame: Frame) -> Any:
         label: Any = place.label
         size = core_size(values, axis)
         i = OPS["switch"](OPS["lt"](index, 0), OPS["add"](index, size), index)
-        return label[i] if isinstance(label, Variable) else i + label if label else i
+        return OPS["subtensor"](label, i) if isinstance(label, Variable) else i + label if label else i
 
     return move
 
@@ -397,7 +397,7 @@ def _product(node: Apply, inputs: Sequence[Any], at: int, frame: Frame, step: St
     """
     names = _PRODUCTS[type(node.op)]
     x, own, other, result = inputs[at], names[at], names[1 - at], names[2]
-    if x.ndim != len(own) or node.inputs[1 - at].type.ndim != len(other):  # type: ignore[attr-defined]
+    if x.ndim != len(own) or node.inputs[1 - at].type.ndim != len(other):
         return None
     summed = own.index("k")
     terms = []
