@@ -255,7 +255,9 @@ def _gather(op: Any, inputs: Sequence[Any], at: int, frame: Frame) -> Any:
         label: Any = place.label
         size = core_size(values, axis)
         i = OPS["switch"](OPS["lt"](index, 0), OPS["add"](index, size), index)
-        return OPS["subtensor"](label, i) if isinstance(label, Variable) else i + label if label else i
+        if isinstance(label, Variable):
+            return OPS["subtensor"](label, i)
+        return OPS["add"](i, label) if label else i
 
     return move
 
