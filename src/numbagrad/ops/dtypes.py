@@ -6,6 +6,7 @@ NumPy's promotion is the reference; float16, which numbagrad does not have, beco
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 
+@cache
 def upcast(*dtypes: str) -> str:
     """The smallest dtype that holds all of ``dtypes``.
 
