@@ -58,6 +58,10 @@ ROWS = [
     (lambda: X.reshape((X.shape[1], X.shape[0])).flatten(), None),
     (lambda: X[:, :], "X"),
     (lambda: T.specify_shape(X, X.shape), "X"),
+    (lambda: X[1:].inc(Y[1:])[1:].inc(2.0 * Y[1:]), None),
+    (lambda: X[1:].inc(Y[1:])[:-1].inc(Y[:-1]), None),
+    (lambda: X[1:].inc(s)[1:].inc(Y[1:]), None),
+    (lambda: X[1:].inc(Y[1:])[1:].set(Y[1:]), None),
     # Products.
     (lambda: T.dot(X.T, Y), "(X.T @ Y)"),
     (lambda: T.dot(X, Y.T), "(X @ Y.T)"),

@@ -187,6 +187,19 @@ def add_into(node: Node, scope: Scope) -> Any:
     return None
 
 
+@on("IncSubtensor")
+def add_twice(node: Node, scope: Scope) -> Any:
+    """x[i].inc(a)[i].inc(b) = x[i].inc(a + b): one loop instead of two"""
+    base, second, *index = node.inputs
+    inner = made_by(base, "IncSubtensor", scope)
+    if inner is None or inner.op != node.op or node.op.set or not config.fastmath:
+        return None
+    first = inner.inputs[1]
+    if inner.inputs[2:] != index or first.type != second.type:
+        return None
+    return node.op(inner.inputs[0], OPS["add"](first, second), *index)
+
+
 STRUCTURE: list[Local] = [
     shuffle_to_itself,
     shuffle_twice,
@@ -200,4 +213,5 @@ STRUCTURE: list[Local] = [
     product_with_transposed,
     whole_slice,
     add_into,
+    add_twice,
 ]
