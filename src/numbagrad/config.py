@@ -33,6 +33,20 @@ class Settings:
         Which passes run before compilation.
     statement_cap : int
         About how many statements one generated function may have before it is cut.
+
+    Raises
+    ------
+    ValueError
+        If a setting is none of its choices.
+
+    Examples
+    --------
+    >>> Settings(floatX="float32").floatX
+    'float32'
+    >>> Settings(optimize="much")
+    Traceback (most recent call last):
+    ...
+    ValueError: config.optimize must be one of 'default', 'fast_compile', 'none'; got 'much'
     """
 
     floatX: str = "float64"

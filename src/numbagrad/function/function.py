@@ -40,7 +40,7 @@ from .arguments import (
 from .build import Compiled, CompileReport, bind_constants, compile_graph
 from .io import In
 from .modes import Mode, get_mode
-from .reference import broadcast_hint, context_of, interpret
+from .reference import check_sizes, context_of, interpret
 from .shared import SharedVariable
 from .wrapper import array_like_compiled, make_converter, print_wrapper
 
@@ -199,6 +199,16 @@ class Function:
         The compiled function, callable inside the user's own ``@njit`` code. It takes the inputs
         and then the values of the shared variables in ``maker.shared``; arrays must be
         C-contiguous, 0-d ones are numbers; it returns a tuple for several results.
+
+    Examples
+    --------
+    >>> from numbagrad import tensor
+    >>> x = tensor.dscalar("x")
+    >>> f = function([x], x * 2.0, name="double")
+    >>> f
+    Function('double')
+    >>> f(x=1.5), f.jitted(1.5)
+    (array(3.), 3.0)
     """
 
     def __init__(self, maker: Maker, trust_input: bool = False):
@@ -283,6 +293,9 @@ class Function:
 
     def _explain_failure(self, error: Exception, args: Sequence[Any]) -> Exception:
         """The error in the user's terms, found by running node by node."""
+        too_big = self._too_big(args)
+        if too_big is not None:
+            return too_big
         if not isinstance(error, (Failed, np.linalg.LinAlgError, ValueError, MemoryError)):
             return error
         given = self._given(args)
@@ -292,9 +305,11 @@ class Function:
             if failure.node is not None:
                 values = interpret([], given, last=failure.node)
                 message = f"{message} {context_of(failure.node, values)}"
-                if failure.error is ShapeError:
-                    sizes = [s for v in values if v is not None for s in v.shape]
-                    message += broadcast_hint(sizes)
+                if failure.error is ShapeError and all(v is not None for v in values):
+                    try:
+                        check_sizes(failure.node, values)
+                    except ShapeError as found:
+                        return found
             return failure.error(message)
         if self.maker.mode.linker == "reference":
             return error
@@ -303,6 +318,14 @@ class Function:
         except Exception as found:
             return found
         return error
+
+    def _too_big(self, args: Sequence[Any]) -> Exception | None:
+        """A Python integer that does not fit its argument."""
+        for position, (spec, value) in enumerate(zip(self.maker.inputs, args, strict=True)):
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                label = _label(position, spec)
+                return InputError(f"Bad value for {label}: {value} does not fit int64")
+        return None
 
     def _given(self, args: Sequence[Any]) -> dict[Variable, Any]:
         values = [*args, *(variable.container[0] for variable in self.maker.shared)]
@@ -333,7 +356,10 @@ class Function:
 
     def explain(self, code: int) -> str:
         """What ``Failed(code)``, raised by `jitted`, means."""
-        failure = self.maker.compiled.failures[code - 1]
+        failures = self.maker.compiled.failures
+        if not 1 <= code <= len(failures):
+            raise ValueError(f"{self!r} has checks 1 to {len(failures)}; there is no {code}")
+        failure = failures[code - 1]
         return f"{failure.error.__name__}: {failure.message} (built at {failure.where})"
 
     def compile_report(self) -> CompileReport:

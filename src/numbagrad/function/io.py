@@ -27,6 +27,19 @@ class In:
         Whether to take only an ndarray of exactly the right dtype.
     allow_downcast : bool, optional
         Whether precision may be lost; see ``TensorType.filter``.
+
+    Raises
+    ------
+    TypeError
+        If ``variable`` or ``update`` is no variable.
+
+    Examples
+    --------
+    >>> from numbagrad import function, tensor
+    >>> x, total = tensor.dscalars("x", "total")
+    >>> f = function([x, In(total, value=0.0, update=total + x)], total, mode="reference")
+    >>> f(1.0), f(2.0), f(3.0)
+    (array(0.), array(1.), array(3.))
     """
 
     def __init__(
@@ -66,6 +79,13 @@ class Out:
     ----------
     variable : Variable
     borrow : bool
+
+    Examples
+    --------
+    >>> from numbagrad import function, tensor
+    >>> x = tensor.dscalar("x")
+    >>> function([x], Out(x + 1, borrow=True), mode="reference")(1.0)
+    array(2.)
     """
 
     def __init__(self, variable: Variable, borrow: bool = False):

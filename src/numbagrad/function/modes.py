@@ -22,6 +22,19 @@ class Mode:
         Which passes run before.
     fastmath : bool
         Whether sums may be reassociated; see ``config.fastmath``.
+
+    Raises
+    ------
+    ValueError
+        If ``linker`` or ``optimize`` is none of the choices.
+
+    Examples
+    --------
+    >>> from numbagrad import function, tensor
+    >>> x = tensor.dvector("x")
+    >>> f = function([x], x.sum(), mode=Mode(linker="reference"))
+    >>> f([1.0, 2.0])
+    array(3.)
     """
 
     linker: str = "numba"

@@ -14,7 +14,18 @@ __all__ = ["SharedVariable", "TensorSharedVariable", "shared"]
 
 
 class SharedVariable(Variable):
-    """A variable whose value lives in a container that all functions share."""
+    """A variable whose value lives in a container that all functions share; `shared` makes one.
+
+    Examples
+    --------
+    >>> from numbagrad import function
+    >>> count = shared(0, name="count")
+    >>> f = function([], count, updates={count: count + 1}, mode="reference")
+    >>> f(), f()
+    (array(0), array(1))
+    >>> count.get_value()
+    array(2)
+    """
 
     __slots__ = ("container", "default_update")
 

@@ -33,6 +33,14 @@ class Variable:
         Which of the owner's outputs it is.
     name : str, optional
         For people and for printed code.
+
+    Examples
+    --------
+    >>> from numbagrad import tensor
+    >>> x = tensor.dscalar("x")
+    >>> y = x + 1.0
+    >>> x.owner is None, y.owner.inputs[0] is x, y.index
+    (True, True, 0)
     """
 
     __slots__ = ("__weakref__", "_tag", "index", "name", "owner", "type")
@@ -112,6 +120,18 @@ class Constant(Variable):
     """A variable whose value is known.
 
     ``literal`` is what the user wrote when that was a Python number, kept for printing.
+
+    Raises
+    ------
+    TypeError
+        If the data is no value of the type.
+
+    Examples
+    --------
+    >>> from numbagrad import constant
+    >>> c = constant([1.0, 2.0])
+    >>> c.data, isinstance(c, Constant)
+    (array([1., 2.]), True)
     """
 
     __slots__ = ("data", "literal")
@@ -150,6 +170,21 @@ class Apply:
     inputs, outputs : list of Variable
     where : Line or None
         The user's line that made it.
+
+    Raises
+    ------
+    TypeError
+        If an input or output is no Variable.
+    ValueError
+        If an output belongs to another node.
+
+    Examples
+    --------
+    >>> from numbagrad import tensor
+    >>> x = tensor.dscalar("x")
+    >>> node = tensor.exp(x).owner
+    >>> node.op, node.inputs, node.nout
+    (Exp, [x], 1)
     """
 
     __slots__ = ("__weakref__", "_packed", "inputs", "op", "outputs", "where")

@@ -49,6 +49,14 @@ class FunctionGraph:
         have one.
     ValueError
         If an input is given twice.
+
+    Examples
+    --------
+    >>> from numbagrad import tensor
+    >>> x = tensor.dscalar("x")
+    >>> graph = FunctionGraph([x], [tensor.exp(x) + tensor.exp(x)])
+    >>> [node.op for node in graph.toposort()]
+    [Exp, Exp, Add]
     """
 
     def __init__(

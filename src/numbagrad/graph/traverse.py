@@ -137,6 +137,13 @@ def clone_replace(
     ------
     TypeError
         If a replacement is of a type that does not fit.
+
+    Examples
+    --------
+    >>> from numbagrad import pp, tensor
+    >>> x, y = tensor.dscalars("x", "y")
+    >>> pp(clone_replace(x**2 + 1, {x: y * 3}))
+    '(((y * 3) ** 2) + 1)'
     """
     memo: dict[Variable, Variable] = {}
     for old, new in dict(replace or {}).items():

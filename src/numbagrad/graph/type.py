@@ -18,6 +18,16 @@ class Type:
     ----------
     variable_class, constant_class : type
         What variables and constants of this type are instances of.
+
+    Examples
+    --------
+    >>> class Word(Type):
+    ...     def filter(self, data, strict=False, allow_downcast=None):
+    ...         if not isinstance(data, str):
+    ...             raise TypeError(f"{data!r} is no word")
+    ...         return data
+    >>> Word()("w").name, Word().constant("hello").data, Word().is_valid_value(3)
+    ('w', 'hello', False)
     """
 
     variable_class: type[Variable] = Variable
