@@ -169,6 +169,18 @@ class TestArguments:
         both = ng.function([x, y, k], [x + y, y[k]], mode=mode)
         assert both([1.0], [5.0], 0)[0] == 6.0
 
+    @pytest.mark.parametrize("mode", [None, "reference"])
+    def test_a_whole_number_that_is_too_big(self, mode):
+        x, k = T.dvector("x"), T.lscalar("k")
+        with pytest.raises(InputError, match=r"input 1 \(k\)"):
+            ng.function([x, k], x[k], mode=mode)([1.0], 2**70)
+
+    @pytest.mark.parametrize("name", ["math", "Failed", "empty", "special"])
+    def test_the_functions_own_name_shadows_nothing(self, name):
+        x = T.dvector("x")
+        f = ng.function([x], T.softplus(T.exp(x)).max(), name=name)
+        np.testing.assert_allclose(f([0.0]), np.log1p(np.exp(1.0)))
+
     def test_trust_input(self):
         x = T.dvector("x")
         f = ng.function([x], x * 2, trust_input=True)
@@ -237,7 +249,14 @@ class TestBadArguments:
         for bad in (3, -4):
             with pytest.raises(IndexError) as caught:
                 f(np.arange(3.0), bad)
-            assert THIS in str(caught.value)
+            assert THIS in str(caught.value) and str(bad) in str(caught.value)
+
+    @pytest.mark.parametrize("mode", [None, "reference"])
+    def test_a_matrix_that_is_not_square(self, mode):
+        X = T.dmatrix("X")
+        f = ng.function([X], T.linalg.cholesky(X), mode=mode)
+        with pytest.raises(ShapeError, match=r"\(m,m\)"):
+            f(np.ones((2, 3)))
 
     @pytest.mark.parametrize("mode", [None, "reference"])
     def test_array_index_out_of_range(self, mode):
@@ -464,7 +483,21 @@ class TestTheCompiledFunction:
         assert not any(wrong)
 
     @pytest.mark.parametrize(
-        "name", ["x; import os", "class", "größe", "x", "print", "np", "i", "n", "", "1x", "x\ny"]
+        "name",
+        [
+            "x; import os",
+            "class",
+            "größe",
+            "x",
+            "print",
+            "np",
+            "i",
+            "n",
+            "",
+            "1x",
+            "x\ny",
+            "Failed",
+        ],
     )
     def test_names_cannot_break_the_source(self, name):
         first, second = T.dvector(name), T.dvector("x")

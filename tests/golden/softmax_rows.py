@@ -10,7 +10,8 @@ def softmax_rows(X):
     for i in range(n):
         t1 = -inf
         for j in range(d):
-            t1 = X[i, j] if X[i, j] > t1 or X[i, j] != X[i, j] else t1
+            X_ij = X[i, j]
+            t1 = X_ij if X_ij > t1 or X_ij != X_ij else t1
         t3 = 0.0
         for j in range(d):
             t2_ij = math.exp(X[i, j] - t1)

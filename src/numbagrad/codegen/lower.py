@@ -271,6 +271,8 @@ class _Lowering:
         else:
             so_far = Text(self._registers(task)[0])
         combine = read_template(plain(task.node.op, "combine"))
+        if combine.uses(combine.parameters[1]) > 1:
+            element = self.text.once(element, task.value)
         made = splice(combine, [so_far, element], task.target.dtype, self.text.resolve)
         text, update = made.text, ""
         for sign in ("+", "*"):

@@ -8,7 +8,7 @@ from ..graph.basic import Variable
 from ..rewrite.shapes import ShapeEnv
 from .fuse import contract, fuse
 from .lower import lower, reserved_names
-from .names import Names, clean
+from .names import Names
 from .program import Program
 from .roots import Demand
 from .tasks import TaskList
@@ -43,8 +43,8 @@ def plan(
         The outputs as the user wrote them: sizes that they require are checked even where
         rewriting has made the values unnecessary.
     """
-    title = clean(name, "fused")
-    names = Names(reserved_names() | {title})
+    names = Names(reserved_names())
+    title = names.new(name, "fused")
     demand = Demand(outputs, ShapeEnv([*written, *outputs]))
     tasks = TaskList(demand, inputs, names)
     tree = fuse(tasks, NEST * cap)

@@ -240,6 +240,10 @@ class Texts:
         made = splice(template, arguments, working, self.resolve)
         return Text(self.converted(made.text, e.dtype)) if e.dtype in _NARROW else made
 
+    def once(self, text: Text, expression: Expression) -> Text:
+        """A name for the text of an expression in a task's own loop variables."""
+        return self._once(text, self.canonical(expression))
+
     def _once(self, text: Text, e: Expression) -> Text:
         """A name for what a template mentions several times, so that it is computed once."""
         if self._guarded or not re.search(r"[(\[ ]", text.text) or e.head == "literal":

@@ -15,9 +15,9 @@ from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.printing import op_name, pp
 from ..graph.traverse import toposort
-from ..ops.kinds import Declared
+from ..ops.kinds import Block, Declared, Elementwise
 
-__all__ = ["broadcast_hint", "context_of", "interpret"]
+__all__ = ["check_sizes", "context_of", "interpret"]
 
 
 def interpret(
@@ -51,7 +51,7 @@ def interpret(
 
 def _compute(node: Apply, values: dict[Variable, Any]) -> None:
     inputs = [_value(v, values) for v in node.inputs]
-    _check_sizes(node, inputs)
+    check_sizes(node, inputs)
     storage: list[list[Any]] = [[None] for _ in node.outputs]
     try:
         node.op.perform(node, inputs, storage)
@@ -69,7 +69,7 @@ def _value(variable: Variable, values: Mapping[Variable, Any], strict: bool = Tr
     return values[variable]
 
 
-def _check_sizes(node: Apply, inputs: Sequence[Any]) -> None:
+def check_sizes(node: Apply, inputs: Sequence[Any]) -> None:
     """Sizes that are not known to be 1 do not broadcast, whatever their value is now."""
     if not isinstance(node.op, Declared):
         return
@@ -84,14 +84,20 @@ def _check_sizes(node: Apply, inputs: Sequence[Any]) -> None:
         numbers = isinstance(a, (int, np.integer)) and isinstance(b, (int, np.integer))
         if numbers and a != b:
             raise ShapeError(
-                f"Sizes {a} and {b} have to be equal {context_of(node, inputs)}"
-                + broadcast_hint([a, b])
+                f"Sizes {a} and {b} have to be equal{_pattern_of(node)} "
+                f"{context_of(node, inputs)}{_broadcast_hint(node, a, b)}"
             )
 
 
-def broadcast_hint(sizes: Sequence[Any]) -> str:
-    """What to do about sizes that disagree, if one of them is 1."""
-    if 1 not in sizes:
+def _pattern_of(node: Apply) -> str:
+    """The sizes that a function of whole arrays takes."""
+    if not isinstance(node.op, Block):
+        return ""
+    return f" (the arguments are {node.op.signature.split('->')[0]})"
+
+
+def _broadcast_hint(node: Apply, a: Any, b: Any) -> str:
+    if 1 not in (a, b) or not isinstance(node.op, Elementwise):
         return ""
     return (
         "\nA dimension broadcasts only if its type says that its size is 1: declare it so "
@@ -104,9 +110,16 @@ def context_of(node: Apply, inputs: Sequence[Any]) -> str:
     shown = []
     for variable, value in zip(node.inputs, inputs, strict=True):
         name = variable.name or pp(variable, limit=60)
-        shown.append(f"{name}: shape {value.shape}" if value is not None else name)
+        shown.append(f"{name}: {_shown(value)}" if value is not None else name)
     line = f"\nIt was built at {node.where}" if node.where is not None else ""
     return f"in {op_name(node.op)}({', '.join(shown)}){line}"
+
+
+def _shown(value: np.ndarray) -> str:
+    """The shape, and a few whole numbers themselves: they may be an index."""
+    if value.dtype.kind in "iu" and value.size <= 8:
+        return f"{value.tolist()}" if value.ndim == 0 else f"{value.tolist()}, shape {value.shape}"
+    return f"shape {value.shape}"
 
 
 def _explained(error: Exception, node: Apply, inputs: Sequence[Any]) -> Exception:
