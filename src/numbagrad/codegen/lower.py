@@ -159,7 +159,7 @@ class _Lowering:
         if target.ndim == 0 or target.array in self.ready:
             return
         self.ready.add(target.array)
-        if task.kind == "call" and not self._batch(task):
+        if task.kind == "alias" or (task.kind == "call" and not self._batch(task)):
             return
         kept = [e for d, e in enumerate(target.extents) if d not in target.dropped]
         shape = tuple(self.text(e).text for e in kept)
@@ -252,6 +252,12 @@ class _Lowering:
 
     def _fill(self, task: Task) -> None:
         """Done by the allocation."""
+
+    def _alias(self, task: Task) -> None:
+        sizes = [self.text(e).text for e in task.target.extents]
+        shape = sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+        text = f"{task.arguments[0].array}.reshape({shape})"
+        self.text.put(Assign(task.target.name, text))
 
     def _reduce(self, task: Task) -> None:
         assert task.value is not None and task.node is not None

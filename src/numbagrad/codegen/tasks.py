@@ -42,7 +42,7 @@ class Task:
     ----------
     number : int
         Its place in the list.
-    kind : {"store", "fill", "reduce", "position", "scatter", "check", "call"}
+    kind : {"store", "fill", "alias", "reduce", "position", "scatter", "check", "call"}
     axes : list of str
         The loop variables, outermost first.
     extents : dict
@@ -441,11 +441,24 @@ class TaskList:
             self._check(node, condition, failure, axes, ranges)
 
     def _store(self, variable: Variable) -> None:
+        node = variable.owner
+        if node is not None and getattr(node.op, "same_elements", False):
+            source = self.whole(node.inputs[0])
+            if variable not in self._wanted and source.extents and variable.type.ndim:
+                self._alias(node, source)
+                return
         buffer = self._new_buffer(variable)
         axes, ranges, index = self._loops(buffer.extents)
         value = self.element(variable, index)
         self._fill_or_store(variable.owner, buffer, axes, ranges, index, value)
         self.buffers[variable] = buffer
+
+    def _alias(self, node: Apply, source: Buffer) -> None:
+        """The same memory in another shape; nobody writes into either."""
+        buffer = self._new_buffer(node.outputs[0])
+        buffer.role = "alias"
+        self._add("alias", node, [buffer], [], {}, (), None, arguments=[source])
+        self.buffers[node.outputs[0]] = buffer
 
     def _fill_or_store(
         self,

@@ -257,6 +257,8 @@ class View(Declared, abstract=True):
     pushforward = LINEAR
     #: Inputs that must lie in memory as one C-contiguous array, because they are read flat.
     flat_inputs: ClassVar[tuple[int, ...]] = ()
+    #: Whether the output is input 0 in another shape, elements and their order the same.
+    same_elements: ClassVar[bool] = False
 
 
 class Reduction(Declared, abstract=True):
