@@ -20,6 +20,21 @@ class Op:
 
     Ops are values: two Ops of the same class whose ``__props__`` are equal are the same Op.
     Subclasses without ``__props__`` are compared by identity.
+
+    Examples
+    --------
+    An Op computed by NumPy alone; functions call it back through the interpreter.
+
+    >>> import numpy as np
+    >>> from numbagrad.graph.tensor import TensorType
+    >>> class Median(Op):
+    ...     __props__ = ()
+    ...     itypes = [TensorType("float64", shape=(None,))]
+    ...     otypes = [TensorType("float64", shape=())]
+    ...     def perform(self, node, inputs, output_storage):
+    ...         output_storage[0][0] = np.asarray(np.median(inputs[0]))
+    >>> Median()([3.0, 1.0, 2.0]).eval(mode="reference")
+    array(2.)
     """
 
     __props__: ClassVar[tuple[str, ...] | None] = None
