@@ -1,5 +1,7 @@
 """Graphs that were once printed wrongly, each reduced to what made it fail."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -108,7 +110,7 @@ def test_a_part_within_a_part_hands_its_numbers_over_where_they_are_read(cap):
     outputs = []
     for k in range(3):
         waves = [T.sin(x * (j + 1.5 + k) + y[k]) for j in range(10)]
-        total = sum(a * b + a / (2.0 + b) for a, b in zip(waves, waves[1:], strict=False))
+        total = sum(a * b + a / (2.0 + b) for a, b in pairwise(waves))
         outputs += [T.argmax(total * waves[0], axis=1), T.cumsum(total * waves[3], axis=1)]
     same([x, y], outputs, [np.arange(6.0).reshape(2, 3), np.arange(3.0)], cap)
 

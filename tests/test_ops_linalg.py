@@ -368,6 +368,8 @@ def test_compiled_code_agrees_with_numpy(dtype):
         linalg.norm(y),
         linalg.norm(y, 1),
     ]
+    if dtype == "complex128":  # one output for each kernel that conjugates
+        outputs = [outputs[k] for k in (0, 3, 5, 6, 9, 10, 14)]
     expected = function([x, y, z], outputs, mode="reference")(s, a, b)
     made = function([x, y, z], outputs)(s, a, b)
     for one, other, variable in zip(made, expected, outputs, strict=True):
