@@ -89,10 +89,11 @@ def assert_equal(graph, outputs, got, expected):
         np.testing.assert_allclose(mine, value, rtol=tolerance, atol=tolerance * scale)
 
 
-def check_plainly(graph, outputs, cap, optimize="default"):
+def check_plainly(graph, outputs, cap, optimize="default", again=False):
     arguments = [*graph.inputs, *graph.shared]
     program, emitted = printed(arguments, outputs, cap, optimize)
-    assert printed(arguments, outputs, cap, optimize)[1].source == emitted.source
+    if again:
+        assert printed(arguments, outputs, cap, optimize)[1].source == emitted.source
     values = [array_like_compiled(graph.values[v].copy()) for v in arguments]
     got = run(program, emitted, values)
     assert_equal(graph, outputs, got, [graph.values[v] for v in outputs])
@@ -222,5 +223,6 @@ def test_printed_code_computes_more_graphs(seed):
         graph = drawn(source)
         outputs = graph.outputs(12)
         if outputs:
-            check_plainly(graph, outputs, source.choice(CAPS), source.choice(("default", "none")))
+            optimize = source.choice(("default", "none"))
+            check_plainly(graph, outputs, source.choice(CAPS), optimize, again=True)
             check_other_sizes(source, graph, outputs)
