@@ -1,17 +1,19 @@
-"""The command line: ``python -m benchmarks [--quick] [--only NAME ...] [--out DIR]``."""
+"""The command line; ``python -m benchmarks --help`` says what it takes."""
 
 import argparse
 import atexit
+import dataclasses
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
-from benchmarks.engines import Engine, NumbaGrad, all_engines
-from benchmarks.measure import FULL, QUICK, Timing, measure, open_engines
+from benchmarks import report, targets
+from benchmarks.engines import Call, Engine, NumbaGrad, all_engines
+from benchmarks.measure import FULL, QUICK, Effort, Timing, measure, open_engines
 from benchmarks.overhead import call_overhead
+from benchmarks.workload import Workload
 from benchmarks.workloads import WARM_UP, WORKLOADS
 
 RESULTS = Path(__file__).parent / "results"
@@ -33,6 +35,15 @@ def arguments() -> argparse.Namespace:
         choices=[workload.name for workload in WORKLOADS],
         help="only these workloads",
     )
+    parser.add_argument(
+        "--group",
+        choices=sorted({workload.group for workload in WORKLOADS}),
+        default="models",
+        help="which workloads, if --only does not say (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="time for the calls of one workload at one size"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for JSON and plots")
     return parser.parse_args()
 
@@ -50,6 +61,43 @@ def overhead(opened: list[Engine], quick: bool) -> dict[str, float]:
     return {}
 
 
+def chosen(options: argparse.Namespace) -> list[Workload]:
+    """The workloads that were asked for."""
+    if options.only:
+        return [workload for workload in WORKLOADS if workload.name in options.only]
+    return [workload for workload in WORKLOADS if workload.group == options.group]
+
+
+def effort_of(options: argparse.Namespace) -> Effort:
+    """How long to measure."""
+    effort = QUICK if options.quick else FULL
+    return (
+        effort if options.seconds is None else dataclasses.replace(effort, seconds=options.seconds)
+    )
+
+
+def run_workload(
+    opened: list[Engine], workload: Workload, options: argparse.Namespace
+) -> dict[str, Any]:
+    """The tables of one workload, one a size, by label."""
+    built: dict[str, Call] = {}
+    found = {}
+    for sizes in [workload.quick] if options.quick else [workload.full, *workload.more]:
+        if workload.sized:
+            built.clear()
+        timings = measure(opened, workload, sizes, effort_of(options), built)
+        base = base_of(timings)
+        rows = report.summary(timings, base)
+        report.print_table(workload, sizes, rows, base)
+        found[workload.label(sizes)] = {
+            "title": workload.title,
+            "sizes": dict(sizes),
+            "base": base,
+            "libraries": rows,
+        }
+    return found
+
+
 def run(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Measure everything that was asked for, printing tables on the way."""
     opened, skipped = open_engines(all_engines(), WARM_UP, scratch)
@@ -62,24 +110,24 @@ def run(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         "base": opened[0].name,
         "workloads": {},
     }
-    for workload in WORKLOADS:
-        if options.only and workload.name not in options.only:
-            continue
-        sizes = workload.quick if options.quick else workload.full
-        timings = measure(opened, workload, sizes, QUICK if options.quick else FULL)
-        base = base_of(timings)
-        rows = report.summary(timings, base)
-        report.print_table(workload, sizes, rows, base)
-        result["workloads"][workload.name] = {
-            "title": workload.title,
-            "sizes": dict(sizes),
-            "base": base,
-            "libraries": rows,
-        }
-    if best := overhead(opened, options.quick):
+    workloads = chosen(options)
+    for workload in workloads:
+        result["workloads"] |= run_workload(opened, workload, options)
+    ours = next((engine for engine in opened if isinstance(engine, NumbaGrad)), None)
+    if ours is not None and not options.quick:  # small sizes reach nothing
+        names = {workload.name for workload in workloads}
+        result["targets"] = targets.reached(result, ours, effort_of(options), names)
+        report.print_targets(result["targets"])
+    if options.group == "models" and (best := overhead(opened, options.quick)):
         report.print_overhead(best)
         result["call_overhead_s"] = best
     return result
+
+
+def file_name(options: argparse.Namespace) -> str:
+    """The name of the file for the results."""
+    kind = "quick" if options.quick else "latest"
+    return f"{kind}.json" if options.group == "models" else f"{kind}-{options.group}.json"
 
 
 def main() -> int:
@@ -89,7 +137,7 @@ def main() -> int:
     # Registered before any library is imported, so that it runs after their own clean-up at exit.
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     result = run(options, Path(scratch))
-    path = options.out / ("quick.json" if options.quick else "latest.json")
+    path = options.out / file_name(options)
     report.write_json(path, result)
     plots = report.write_plot(path, result)
     print("\nwritten:", *(str(file) for file in [path, *plots]))

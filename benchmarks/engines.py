@@ -8,7 +8,7 @@ import importlib
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,14 @@ class Engine(ABC):
     name: str
     packages: tuple[str, ...]
     compiles = True
+    recompiles = False  # for new sizes
 
     @abstractmethod
     def open(self, scratch: Path) -> None:
         """Import the library with its disk cache, if it has one, in the empty folder `scratch`."""
 
     @abstractmethod
-    def build(self, workload: Workload) -> Call:
+    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
         """The workload as a function of the arrays that `load` returns."""
 
     def load(self, arrays: Arrays) -> Sequence[Any]:
@@ -72,8 +73,20 @@ class NumPy(Engine):
     def open(self, scratch: Path) -> None:
         """NumPy is always there."""
 
-    def build(self, workload: Workload) -> Call:
+    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
         return workload.plain
+
+
+def numbagrad_language(ng: Any, T: Any) -> Language:
+    """How numbagrad says what workloads ask for."""
+    return Language(
+        T,
+        ng.grad,
+        ng.hessian_vector_product,
+        lambda y, x, forward: ng.jacobian(y, x, mode="forward" if forward else "reverse"),
+        ng.hessian,
+        lambda cost, x: ng.hessian(cost, x, sparsity="detect", result="sparse").data,
+    )
 
 
 class NumbaGrad(Engine):
@@ -87,10 +100,10 @@ class NumbaGrad(Engine):
         os.environ["NUMBAGRAD_CACHE_DIR"] = str(scratch)
         self.ng = import_peer("numbagrad", "numbagrad")
         T = importlib.import_module("numbagrad.tensor")
-        self.language = Language(T, self.ng.grad, self.ng.gradient.hessian_vector_product)
+        self.language = numbagrad_language(self.ng, T)
 
-    def build(self, workload: Workload) -> Call:
-        inputs, outputs = workload.symbolic(self.language)
+    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+        inputs, outputs = workload.expressions(self.language, sizes)
         self.function = self.ng.function(inputs, outputs)
         return self.function
 
@@ -103,6 +116,7 @@ class JAX(Engine):
 
     name = "JAX"
     packages = ("jax", "jaxlib")
+    recompiles = True
 
     def open(self, scratch: Path) -> None:
         os.environ["JAX_PLATFORMS"] = "cpu"
@@ -112,7 +126,7 @@ class JAX(Engine):
     def load(self, arrays: Arrays) -> Sequence[Any]:
         return [self.jax.device_put(array) for array in arrays]
 
-    def build(self, workload: Workload) -> Call:
+    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
         compiled = self.jax.jit(workload.jax(self.jax))
 
         def call(*arrays: Any) -> Sequence[Any]:
@@ -141,12 +155,18 @@ class PyTensor(Engine):
             self.pytensor = import_peer("pytensor", "PyTensor")
             T = importlib.import_module("pytensor.tensor")
         gradient = self.pytensor.gradient
-        self.language = Language(T, self.pytensor.grad, gradient.hessian_vector_product)
+        self.language = Language(
+            T,
+            self.pytensor.grad,
+            gradient.hessian_vector_product,
+            lambda y, x, forward: gradient.jacobian(y, x),
+            gradient.hessian,
+        )
         if self.mode == "CVM" and not self.pytensor.config.cxx:
             raise UnavailableError("PyTensor finds no C++ compiler")
 
-    def build(self, workload: Workload) -> Call:
-        inputs, outputs = workload.symbolic(self.language)
+    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+        inputs, outputs = workload.expressions(self.language, sizes)
         mode = self.pytensor.compile.mode
         if self.mode == "CVM":
             chosen = mode.Mode(linker="cvm", optimizer="fast_run")

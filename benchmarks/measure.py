@@ -69,7 +69,7 @@ def open_engines(
         except UnavailableError as reason:
             skipped[engine.name] = str(reason)
             continue
-        engine.build(warm_up)(*engine.load(arrays))
+        engine.build(warm_up, warm_up.quick)(*engine.load(arrays))
         opened.append(engine)
     return opened, skipped
 
@@ -91,9 +91,15 @@ def calls_per_sample(call: Call, arguments: Sequence[Any]) -> int:
 
 
 def compile_all(
-    engines: Sequence[Engine], workload: Workload, sizes: Mapping[str, int]
+    engines: Sequence[Engine],
+    workload: Workload,
+    sizes: Mapping[str, int],
+    built: dict[str, Call],
 ) -> tuple[dict[str, Timing], dict[str, tuple[Call, Sequence[Any]]]]:
-    """Time from an empty graph to the first result of each engine, and check that result."""
+    """Time from an empty graph to the first result of each engine, and check that result.
+
+    What is in `built`, from another size, is called as it is; what is not is put there.
+    """
     arrays = workload.inputs(sizes)
     expected = workload.plain(*arrays)
     timings: dict[str, Timing] = {}
@@ -104,7 +110,8 @@ def compile_all(
         gc.collect()
         start = time.perf_counter()
         try:
-            call = engine.build(workload)
+            anew = engine.name not in built
+            call = engine.build(workload, sizes) if anew else built[engine.name]
             results = call(*arguments)
         except Exception as error:  # one library's failure must not lose the others' numbers
             timing.error = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
@@ -113,18 +120,19 @@ def compile_all(
         timing.error = same_results(results, expected, workload.rtol)
         if timing.error is None:
             ready[engine.name] = call, arguments
-            timing.stages = engine.report()
-            if engine.compiles:
+            built[engine.name] = call
+            timing.stages = engine.report() if anew else {}
+            if engine.compiles and (anew or engine.recompiles):
                 timing.compile = seconds
     return timings, ready
 
 
-def measure(
-    engines: Sequence[Engine], workload: Workload, sizes: Mapping[str, int], effort: Effort
-) -> dict[str, Timing]:
-    """Compile and run `workload` in every engine; only engines that agree are timed."""
-    timings, ready = compile_all(engines, workload, sizes)
+def in_turns(
+    ready: Mapping[str, tuple[Call, Sequence[Any]]], effort: Effort
+) -> dict[str, list[float]]:
+    """Seconds of a call of each, round by round."""
     repeats = {name: calls_per_sample(*one) for name, one in ready.items()}
+    found: dict[str, list[float]] = {name: [] for name in ready}
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -136,8 +144,22 @@ def measure(
             for name, (call, arguments) in ready.items():
                 time.sleep(QUIET)
                 sample(call, arguments, repeats[name])
-                timings[name].calls.append(sample(call, arguments, repeats[name]))
+                found[name].append(sample(call, arguments, repeats[name]))
     finally:
         if collecting:
             gc.enable()
+    return found
+
+
+def measure(
+    engines: Sequence[Engine],
+    workload: Workload,
+    sizes: Mapping[str, int],
+    effort: Effort,
+    built: dict[str, Call],
+) -> dict[str, Timing]:
+    """Compile and run `workload` in every engine; only engines that agree are timed."""
+    timings, ready = compile_all(engines, workload, sizes, built)
+    for name, calls in in_turns(ready, effort).items():
+        timings[name].calls = calls
     return timings

@@ -4,7 +4,7 @@ import importlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,15 @@ def print_overhead(best: Mapping[str, float]) -> None:
         print(f"  {label:<18} {seconds(value):>9}   {1e6 * (value - dispatcher):+.3f} µs")
 
 
+def print_targets(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What was to be reached, and whether it was."""
+    if rows:
+        print("\nto reach")
+    for row in rows:
+        mark = "reached" if row["ok"] else "NOT REACHED"
+        print(f"  {row['words']} (wanted: {row['wanted']}): {mark}", flush=True)
+
+
 def versions(engines: list[Engine]) -> dict[str, str]:
     """Versions of everything that took part."""
     return {name: v for engine in engines for name, v in engine.versions().items()}
@@ -138,7 +147,12 @@ def write_plot(path: Path, result: Mapping[str, Any]) -> list[Path]:
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "benchmarks"  # the same data give the same file
     pyplot = importlib.import_module("matplotlib.pyplot")
-    figure, panels = pyplot.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
+    figure, panels = pyplot.subplots(
+        1,
+        2,
+        figsize=(11 + 0.5 * max(0, len(result["workloads"]) - 6), 4.2),
+        constrained_layout=True,
+    )
     base = result["base"]
     for panel, key, title in (
         (panels[0], "best_ratio", "run time, best call"),
@@ -193,4 +207,5 @@ def _bars(panel: Any, workloads: Mapping[str, Any], key: str, base: str) -> None
             )
     panel.axhline(1.0, color="black", linewidth=0.8)
     panel.set_yscale("log")
-    panel.set_xticks(range(len(workloads)), list(workloads))
+    slanted = {"rotation": 40, "ha": "right", "fontsize": 7} if len(workloads) > 6 else {}
+    panel.set_xticks(range(len(workloads)), list(workloads), **slanted)

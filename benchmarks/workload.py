@@ -19,6 +19,9 @@ class Language:
     T: Any  # the tensor namespace
     grad: Callable[..., Any]  # grad(cost, wrt)
     hvp: Callable[..., Any]  # hessian_vector_product(cost, wrt, p)
+    jacobian: Callable[..., Any]  # jacobian(expression, wrt, forward): a wish for the mode
+    hessian: Callable[..., Any]  # hessian(cost, wrt)
+    sparse_hessian: Callable[..., Any] | None = None  # its entries row by row, if it finds them
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,18 @@ class Workload:
     data
         ``data(rng, **sizes)`` makes the inputs, in the order of all the functions below.
     symbolic
-        ``symbolic(language)`` gives the symbolic inputs and the list of outputs.
+        ``symbolic(language)`` gives the symbolic inputs and the list of outputs. If `sized`, the
+        sizes are handed to it by keyword, too, and every size is compiled anew.
     plain
         The same by hand in NumPy, derivatives included; returns the outputs in the same order.
     jax
         ``jax(jax_module)`` gives a function for ``jax.jit``.
     rtol
         How far results may lie apart, relative to the largest entry of each output.
+    more
+        Further sizes of the real run.
+    group
+        What ``--group`` takes on the command line.
     """
 
     name: str
@@ -48,11 +56,26 @@ class Workload:
     full: Mapping[str, int]
     quick: Mapping[str, int]
     data: Callable[..., Arrays]
-    symbolic: Callable[[Language], tuple[list[Any], list[Any]]]
+    symbolic: Callable[..., tuple[list[Any], list[Any]]]
     plain: Callable[..., Sequence[Any]]
     jax: Callable[[Any], Callable[..., Any]]
     rtol: float = 1e-10
+    more: Sequence[Mapping[str, int]] = ()
+    group: str = "models"
+    sized: bool = False
 
     def inputs(self, sizes: Mapping[str, int]) -> Arrays:
         """The inputs at these sizes, the same ones every time."""
         return self.data(np.random.default_rng(20), **sizes)
+
+    def expressions(
+        self, language: Language, sizes: Mapping[str, int]
+    ) -> tuple[list[Any], list[Any]]:
+        """The symbolic inputs and the outputs, for these sizes if that matters."""
+        return self.symbolic(language, **sizes) if self.sized else self.symbolic(language)
+
+    def label(self, sizes: Mapping[str, int]) -> str:
+        """The name, with the sizes where there are several."""
+        if not self.more:
+            return self.name
+        return " ".join([self.name, *(f"{name}={value}" for name, value in sizes.items())])

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 
 import numbagrad as ng
-from benchmarks.engines import same_results
+from benchmarks.engines import numbagrad_language, same_results
 from benchmarks.measure import Timing
 from benchmarks.report import seconds, summary
-from benchmarks.workload import Language
+from benchmarks.targets import TARGETS, Own, Peer, reached
 from benchmarks.workloads import WARM_UP, WORKLOADS
 from numbagrad import tensor as T
 
-LANGUAGE = Language(T, ng.grad, ng.gradient.hessian_vector_product)
+LANGUAGE = numbagrad_language(ng, T)
 
 
 @pytest.mark.parametrize("workload", [*WORKLOADS, WARM_UP], ids=lambda workload: workload.name)
 def test_a_workload_agrees_with_its_formula_in_numpy(workload):
     arrays = workload.inputs(workload.quick)
-    f = ng.function(*workload.symbolic(LANGUAGE))
+    f = ng.function(*workload.expressions(LANGUAGE, workload.quick))
     assert same_results(f(*arrays), workload.plain(*arrays), workload.rtol) is None
 
 
@@ -47,3 +47,32 @@ def test_ratios_are_taken_to_the_base():
 def test_seconds_are_printed_in_a_fitting_unit():
     given = [None, 2.0, 3.5e-3, 4e-6, 5e-9]
     assert [seconds(value) for value in given] == ["-", "2 s", "3.5 ms", "4 µs", "5 ns"]
+
+
+def test_sizes_that_targets_read_are_measured():
+    for target in TARGETS:
+        assert target.workload in WORKLOADS
+        assert target.sizes in [target.workload.full, *target.workload.more]
+        if isinstance(target, Own):
+            assert target.sizes in [target.unit.full, *target.unit.more]
+
+
+def test_targets_are_read_off_the_fastest_engine_of_a_peer():
+    target = next(target for target in TARGETS if isinstance(target, Peer))
+    rows = {
+        "numbagrad": {"best_s": 1.0},
+        f"{target.peer} slow": {"best_s": 100.0},
+        f"{target.peer} fast": {"best_s": 0.5 * target.least},
+        f"{target.peer} wrong": {"error": "output 0 is off"},
+    }
+    result = {"workloads": {target.workload.label(target.sizes): {"libraries": rows}}}
+    (row,) = reached(result, None, None, set())
+    assert not row["ok"] and f"{0.5 * target.least:.2f} times" in row["words"]
+    rows[f"{target.peer} fast"]["best_s"] = 2.0 * target.least
+    assert reached(result, None, None, set())[0]["ok"]
+    assert reached({"workloads": {}}, None, None, set()) == []
+
+
+def test_names_of_workloads_differ():
+    names = [workload.label(s) for workload in WORKLOADS for s in (workload.full, *workload.more)]
+    assert len(set(names)) == len(names)
