@@ -63,6 +63,8 @@ class _Lowering:
         self.text = Texts(self.table, names, canonical_axes(tree, self.table))
         self.loops = self._loop_names()
         self.registers: dict[int, list[str]] = {}
+        #: Arrays of which a scatter changes elements: what was stored is not what is read.
+        self.changing = {t.target.array for t in tasks.tasks if t.kind == "scatter"}
         self.ready: set[str] = set()
 
     def _loop_names(self) -> list[str]:
@@ -233,7 +235,8 @@ class _Lowering:
             index = self.text.index(task.target, task.index)
             register = self._registers(task)[0]
             self.text.put(Store(task.target.array, index, register))
-            self.text.remember(self.table.load(task.target, task.index), Text(register))
+            if task.target.array not in self.changing:
+                self.text.remember(self.table.load(task.target, task.index), Text(register))
 
     def _leaf(self, task: Task) -> None:
         getattr(self, f"_{task.kind}")(task)
@@ -245,7 +248,8 @@ class _Lowering:
             self.text.put(Assign(task.target.name, text.text, dtype=task.target.dtype))
             return
         stored = self.table.load(task.target, task.index)
-        if self.text.read_again(stored) and task.value.dtype == task.target.dtype:
+        lasting = task.target.array not in self.changing and task.value.dtype == task.target.dtype
+        if lasting and self.text.read_again(stored):
             text = self.text.keep(stored, text)
         index = self.text.index(task.target, task.index)
         self.text.put(Store(task.target.array, index, text.text))

@@ -146,9 +146,7 @@ def _reduction(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     return Stacked(type(op)(**params)(plain(inputs[0])), frame)
 
 
-def _contraction(
-    node: Apply, inputs: list[Standing], params: dict[str, Any], frame: Frame
-) -> Any:
+def _contraction(node: Apply, inputs: list[Standing], params: dict[str, Any], frame: Frame) -> Any:
     op: Any = node.op
     if not op.batch and sum(map(has_batch, inputs)) == 1:
         vector = next((k for k, n in enumerate(op.core) if n == 1 and has_batch(inputs[k])), None)
@@ -430,9 +428,7 @@ class Repeated(Op):
         results: list[list[Any]] = [[] for _ in node.outputs]
         for b in np.ndindex(*lead):
             cells: list[list[Any]] = [[None] for _ in node.outputs]
-            given = [
-                np.asarray(x[b]) if m else x for x, m in zip(inputs, self.many, strict=True)
-            ]
+            given = [np.asarray(x[b]) if m else x for x, m in zip(inputs, self.many, strict=True)]
             self.op.perform(one, given, cells)
             for made, cell in zip(results, cells, strict=True):
                 made.append(np.array(cell[0]))

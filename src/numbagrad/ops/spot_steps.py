@@ -431,8 +431,7 @@ def _picked(term: Term, factor: Any, own: str, other: str, frame: Frame) -> Any:
         return OPS["dimshuffle"](lifted(v, frame), [*range(lead), *order])
 
     moved = tuple(
-        p if p is None or p.axis is None else p.moved(space.index(own[p.axis]))
-        for p in term.places
+        p if p is None or p.axis is None else p.moved(space.index(own[p.axis])) for p in term.places
     )
     both = OPS["mul"](spread(term.values, own), spread(factor, other))
     absorbed, _ = _absorbed(Term(Stacked(both, frame), moved), (1,), frame)

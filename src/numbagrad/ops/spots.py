@@ -38,6 +38,7 @@ __all__ = [
     "unit_spots",
 ]
 
+
 class Frame:
     """The members of a batch, numbered by coordinates.
 
