@@ -119,3 +119,11 @@ def test_a_transpose_that_drops_a_dimension_is_no_transpose():
     x = T.tensor("x", dtype="float64", shape=(2, None, 1))
     y = T.dmatrix("y")
     same([x, y], [T.dot(x.dimshuffle(1, 0), y)], [np.arange(6.0).reshape(2, 3, 1), np.eye(2)])
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_element_that_is_changed_after_it_was_stored_is_read_again(size):
+    x = T.tensor("x", dtype="float64", shape=(size,))
+    y = x[:].inc(0.5)
+    z = T.exp(x)[0:1].set(7.0) if size == 1 else T.exp(x)[1:].inc(x[1:])
+    same([x], [T.concatenate([y, y]), y * 2.0, y, z, z + x], [np.arange(0.25, size)])
