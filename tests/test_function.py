@@ -73,6 +73,20 @@ class TestResults:
         x = T.dscalar("x")
         assert ng.function([x], [ng.Out(x * 2, borrow=True), 5], mode="reference")(1.0) == [2, 5]
 
+    @pytest.mark.parametrize("mode", [None, "reference"])
+    def test_sparse_matrices(self, mode):
+        x = T.tensor("x", shape=(4,), dtype="float64")
+        cost = T.sum((x[1:] - x[:-1]) ** 4)
+        H = ng.hessian(cost, x, sparsity="detect", result="sparse")
+        f = ng.function([x], [cost, H], mode=mode)
+        value = np.array([0.0, 1.0, 3.0, 2.0])
+        dense = ng.hessian(cost, x).eval({x: value})
+        assert f(value)[0] == 18.0
+        np.testing.assert_allclose(f(value)[1].toarray(), dense)
+        single = pickle.loads(pickle.dumps(ng.function([x], H, mode=mode)))
+        np.testing.assert_allclose(single(value).toarray(), dense)
+        assert ng.function([x], {"H": H}, mode=mode)(value)["H"].nnz == 10
+
 
 class TestArguments:
     def test_lists_and_numbers(self, doubled):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingInputError, NullTypeGradError, UnusedInputError
+from ..gradient.jacobians import SparseMatrix
 from ..graph.basic import Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor
@@ -28,6 +29,7 @@ __all__ = [
     "refuse_duplicates",
     "refuse_null",
     "shared_in",
+    "sparse_outputs",
     "with_givens",
 ]
 
@@ -86,9 +88,19 @@ def flatten_outputs(outputs: Any) -> tuple[list[Any], Any]:
     return [_output(outputs, "of the function")], "single"
 
 
+def sparse_outputs(outputs: Any) -> dict[int, SparseMatrix]:
+    """The outputs that are delivered as sparse matrices, by position."""
+    if isinstance(outputs, Mapping):
+        outputs = list(outputs.values())
+    items = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return {k: item for k, item in enumerate(items) if isinstance(item, SparseMatrix)}
+
+
 def _output(item: Any, label: str) -> Variable:
     if isinstance(item, Out):
         item = item.variable
+    if isinstance(item, SparseMatrix):
+        item = item.data
     if isinstance(item, Variable):
         return item
     if isinstance(item, (int, float, complex, np.ndarray, np.generic)):

@@ -35,6 +35,7 @@ from .arguments import (
     refuse_duplicates,
     refuse_null,
     shared_in,
+    sparse_outputs,
     with_givens,
 )
 from .build import Compiled, CompileReport, bind_constants, compile_graph
@@ -69,8 +70,9 @@ def function(
     ----------
     inputs : sequence of Variable or In
         The arguments, in order. Their names are keywords.
-    outputs : Variable, Out, list, tuple or dict of these, optional
-        What a call returns: one array, a list, or a dict. ``None`` returns an empty list.
+    outputs : Variable, Out, SparseMatrix, list, tuple or dict of these, optional
+        What a call returns: one array, a list, or a dict. ``None`` returns an empty list. A
+        `SparseMatrix` (of `jacobian` and `hessian`) is returned as a ``scipy.sparse.csr_array``.
     mode : str or Mode, optional
         ``"reference"`` runs node by node in NumPy; see `Mode`.
     updates : mapping or list of pairs, optional
@@ -137,6 +139,7 @@ def function(
     maker = Maker(specs, shared_ones, list(new_values), shape_of_result, compiled, name, chosen)
     maker.unoptimized = wanted
     maker.next_defaults = list(defaults)
+    maker.sparse = sparse_outputs(outputs)
     return Function(maker, trust_input)
 
 
@@ -175,6 +178,13 @@ class Maker:
         self.mode = mode
         self.unoptimized: list[Variable] = []
         self.next_defaults: list[int] = []
+        self.sparse: dict[int, Any] = {}
+
+    @property
+    def plain(self) -> bool:
+        """Whether a call returns what compiled code does, as it is."""
+        further = self.updated or self.next_defaults or self.sparse
+        return self.result == "single" and not further
 
     @property
     def fgraph(self) -> FunctionGraph:
@@ -223,15 +233,14 @@ class Function:
         self._defaults = [s.value for s in maker.inputs]
         self._call = self._make_call()
         self._extra = len(maker.updated) + len(maker.next_defaults)
-        self._plain = maker.result == "single" and not self._extra
+        self._plain = maker.plain
         self._needs_binding = any(d is not None for d in self._defaults)
 
     def _make_call(self) -> Any:
         maker = self.maker
         results = [(v.type.dtype, v.type.ndim) for v in maker.fgraph.outputs]
         hidden: list[Any] = [_reader(v) for v in maker.shared]
-        alone = maker.result == "single" and not maker.updated and not maker.next_defaults
-        unwrap = "single" if alone else "list"
+        unwrap = "single" if maker.plain else "list"
         return print_wrapper(
             [s.variable.type for s in maker.inputs],
             self._converters,
@@ -285,6 +294,8 @@ class Function:
             for position in self.maker.next_defaults:
                 self._defaults[position] = next(values)
             made = made[:count]
+        for position, matrix in self.maker.sparse.items():
+            made[position] = matrix.to_scipy(made[position])
         if self.maker.result == "single":
             return made[0]
         if isinstance(self.maker.result, list):
@@ -436,7 +447,9 @@ class Function:
             (s.variable, s.name, value, s.update, s.strict, s.allow_downcast)
             for s, value in zip(maker.inputs, self._defaults, strict=True)
         ]
-        state = (specs, maker.shared, maker.updated, maker.unoptimized, maker.result)
+        state = (
+            specs, maker.shared, maker.updated, maker.unoptimized, maker.result, maker.sparse
+        )  # fmt: skip
         return _unpickle, (state, maker.name, maker.mode, self.trust_input)
 
     def __repr__(self) -> str:
@@ -444,7 +457,7 @@ class Function:
 
 
 def _unpickle(state: Any, name: str | None, mode: Mode, trust_input: bool) -> Function:
-    rows, shared_ones, updated, wanted, result = state
+    rows, shared_ones, updated, wanted, result, sparse = state
     specs = [
         In(v, name=n, value=value, update=update, strict=strict, allow_downcast=downcast)
         for v, n, value, update, strict, downcast in rows
@@ -454,6 +467,7 @@ def _unpickle(state: Any, name: str | None, mode: Mode, trust_input: bool) -> Fu
     maker = Maker(specs, shared_ones, updated, result, compiled, name, mode)
     maker.unoptimized = wanted
     maker.next_defaults = [k for k, s in enumerate(specs) if s.update is not None]
+    maker.sparse = sparse
     return Function(maker, trust_input)
 
 
