@@ -350,6 +350,10 @@ class TaskList:
             return self.table.cast(arguments[0], dtype)
         if op.idempotent and all(a is arguments[0] for a in arguments):
             return arguments[0]
+        if op.unit == 1 and len(arguments) == 2:  # 1 * x is x to the last bit
+            for one, other in (arguments, arguments[::-1]):
+                if one.head == "literal" and one.payload == 1 and other.dtype == dtype:
+                    return other
         return self.table.apply(op, arguments, dtype)
 
     def _sizes_of(self, node: Apply) -> Callable[[int], tuple[Expression, ...]]:
