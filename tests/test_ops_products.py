@@ -144,12 +144,12 @@ def test_vecdot_matvec_vecmat(dtype):
     a, u, v = make((5, 3, 4), dtype), make((5, 3), dtype, 1), make((5, 4), dtype, 2)
     check(T.vecdot, np.vecdot(v, v), v, v)
     check(T.vecdot, np.vecdot(a, v[0]), a, v[0])
-    check(T.matvec, np.matvec(a, v), a, v)
-    check(T.matvec, np.matvec(a, v[0]), a, v[0])
-    check(T.matvec, np.matvec(a[0], v), a[0], v)
-    check(T.vecmat, np.vecmat(u, a), u, a)
-    check(T.vecmat, np.vecmat(u[0], a), u[0], a)
-    check(T.vecmat, np.vecmat(u, a[0]), u, a[0])
+    check(T.matvec, np.einsum("...ij,...j->...i", a, v), a, v)
+    check(T.matvec, np.einsum("...ij,j->...i", a, v[0]), a, v[0])
+    check(T.matvec, np.einsum("ij,...j->...i", a[0], v), a[0], v)
+    check(T.vecmat, np.einsum("...i,...ij->...j", u.conj(), a), u, a)
+    check(T.vecmat, np.einsum("i,...ij->...j", u[0].conj(), a), u[0], a)
+    check(T.vecmat, np.einsum("...i,ij->...j", u.conj(), a[0]), u, a[0])
     with pytest.raises(ValueError, match="matvec: argument 0"):
         T.matvec(T.dvector(), T.dvector())
 

@@ -6,6 +6,9 @@ in ``indexing``; the arithmetic of an index in ``index_patterns``.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -144,7 +147,8 @@ class _Read(View, abstract=True):
 
     def reference(x, *rest):
         *values, pattern = rest
-        return x[numpy_index(pattern, 1, [x, *values])]
+        with _strict():
+            return x[numpy_index(pattern, 1, [x, *values])]
 
     def prepare(self, x, *rest):
         x = as_tensor(x)
@@ -178,6 +182,17 @@ class _Read(View, abstract=True):
     def pretty(self, node):
         """As it is indexed."""
         return [node.inputs[0], *written(self.pattern, node.inputs, 1)]
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """Older NumPy only warns of an index out of range where nothing is selected in the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        try:
+            yield
+        except DeprecationWarning as warning:
+            raise IndexError(str(warning)) from None
 
 
 class Subtensor(_Read):
@@ -332,10 +347,11 @@ class AdvancedIncSubtensor(_Write):
         *values, pattern, set_ = rest
         made = np.array(x)
         index = numpy_index(pattern, 2, [x, y, *values])
-        if set_:
-            made[index] = y
-        else:
-            np.add.at(made, index, y)
+        with _strict():
+            if set_:
+                made[index] = y
+            else:
+                np.add.at(made, index, y)
         return made
 
     samples = [
