@@ -474,6 +474,14 @@ class TestTheCompiledFunction:
         with pytest.raises(ValueError, match="swap"):
             f.copy(swap={v: w})
 
+    def test_a_copy_on_other_variables_can_be_pickled(self):
+        w, v = ng.shared(1.0, name="w"), ng.shared(10.0, name="v")
+        swapped = ng.function([], w * 2, updates={w: w + 1}).copy(swap={w: v})
+        g, other = pickle.loads(pickle.dumps((swapped, v)))
+        assert g() == 20.0 and other.get_value() == 11.0
+        still = swapped.copy(delete_updates=True)
+        assert still() == 20.0 and v.get_value() == 10.0
+
     def test_pickle(self):
         w, x = ng.shared(np.ones(2), name="w"), T.dvector("x")
         f = ng.function([x], [w * x], updates={w: w + x}, name="step")

@@ -8,7 +8,7 @@ product become one sweep over the matrix.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,10 +43,6 @@ class Loop:
     depth: int
     members: list[Task] = field(default_factory=list)
     body: list[Loop | Task] = field(default_factory=list)
-
-    def tasks(self) -> Iterator[Task]:
-        """Every task inside, in order."""
-        yield from self.members
 
 
 def order_axes(task: Task) -> None:

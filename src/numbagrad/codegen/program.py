@@ -6,7 +6,6 @@ allocations, calls, checks) is data, so that another printer can make other loop
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,15 +138,6 @@ class Program:
     namespace: dict[str, Any]
     constants: list[Any]
     failures: list[Any]
-
-    def statements(self) -> Iterator[Statement]:
-        """Every statement, also those inside loops."""
-        stack: list[Any] = list(reversed(self.body))
-        while stack:
-            statement = stack.pop()
-            yield statement
-            inner = getattr(statement, "body", None) or getattr(statement, "then", None) or []
-            stack.extend(reversed(inner))
 
     def verify(self) -> None:
         """Check the Program against its spec: every name is set before it is used.

@@ -153,13 +153,17 @@ class TaskList:
         )
         return buffer
 
-    def _new_buffer(self, variable: Variable, dtype: str | None = None) -> Buffer:
-        role = "output" if variable in self._wanted else "temporary"
-        stem = "n" if variable in self.demand.sizes else "t"
-        name = self.names.new(variable.name) if variable.name else self.names.numbered(stem)
-        return self.table.buffer(
-            name, dtype or variable.type.dtype, self.shape(variable), role, variable
-        )
+    def _new_buffer(self, variable: Variable) -> Buffer:
+        name, dtype = self._name_for(variable), variable.type.dtype
+        return self.table.buffer(name, dtype, self.shape(variable), self._role(variable), variable)
+
+    def _name_for(self, variable: Variable) -> str:
+        if variable.name:
+            return self.names.new(variable.name)
+        return self.names.numbered("n" if variable in self.demand.sizes else "t")
+
+    def _role(self, variable: Variable) -> str:
+        return "output" if variable in self._wanted else "temporary"
 
     def whole(self, variable: Variable, dtype: str | None = None) -> Buffer:
         """The array of a variable that something needs as a whole, in a given dtype."""
@@ -588,11 +592,7 @@ class TaskList:
         for variable in node.outputs:
             # A size that depends on values is a size of the result itself.
             buffer = self.table.buffer(
-                self.names.new(variable.name) if variable.name else self.names.numbered("t"),
-                variable.type.dtype,
-                (),
-                "output" if variable in self._wanted else "temporary",
-                variable,
+                self._name_for(variable), variable.type.dtype, (), self._role(variable), variable
             )
             self.buffers[variable] = buffer
             buffer.extents = self.shape(variable)
@@ -613,7 +613,7 @@ class TaskList:
             if isinstance(variable, Constant)
             else self.shape(variable)
         )
-        name = self.names.new(variable.name) if variable.name else self.names.numbered("t")
+        name = self._name_for(variable)
         copy = self.table.buffer(name, variable.type.dtype, extents, "output", variable)
         axes, ranges, index = self._loops(copy.extents)
         value = self.element(variable, index)

@@ -24,7 +24,7 @@ from ..errors import (
 from ..graph.basic import Variable
 from ..graph.fgraph import FunctionGraph
 from ..graph.registry import OPS, register
-from ..graph.traverse import explicit_graph_inputs
+from ..graph.traverse import clone_replace, explicit_graph_inputs
 from .arguments import (
     as_input,
     check_inputs,
@@ -133,13 +133,11 @@ def function(
     refuse_null(wanted)
     shared_ones = shared_in(wanted, specs, new_values)
     check_inputs(specs, wanted, on_unused_input or config.on_unused_input, replaced)
-    chosen = get_mode(mode)
-    arguments = [s.variable for s in specs] + list(shared_ones)
-    compiled = compile_graph(arguments, wanted, name, chosen)
-    maker = Maker(specs, shared_ones, list(new_values), shape_of_result, compiled, name, chosen)
-    maker.unoptimized = wanted
-    maker.next_defaults = list(defaults)
-    maker.sparse = sparse_outputs(outputs)
+    sparse = sparse_outputs(outputs)
+    updated = list(new_values)
+    maker = Maker(
+        specs, shared_ones, updated, wanted, shape_of_result, sparse, name, get_mode(mode)
+    )
     return Function(maker, trust_input)
 
 
@@ -164,21 +162,28 @@ class Maker:
         specs: Sequence[In],
         shared_ones: Sequence[SharedVariable],
         updated: Sequence[SharedVariable],
+        wanted: Sequence[Variable],
         result: Any,
-        compiled: Compiled,
+        sparse: dict[int, Any],
         name: str | None,
         mode: Mode,
     ):
         self.inputs = list(specs)
         self.shared = list(shared_ones)
         self.updated = list(updated)
+        self.unoptimized = list(wanted)
         self.result = result
-        self.compiled = compiled
+        self.sparse = sparse
         self.name = name
         self.mode = mode
-        self.unoptimized: list[Variable] = []
-        self.next_defaults: list[int] = []
-        self.sparse: dict[int, Any] = {}
+        #: The inputs whose default value each call computes anew, by position.
+        self.next_defaults = [k for k, s in enumerate(specs) if s.update is not None]
+        self.compiled = self.compile()
+
+    def compile(self) -> Compiled:
+        """Compile what is wanted now."""
+        arguments = [s.variable for s in self.inputs] + self.shared
+        return compile_graph(arguments, self.unoptimized, self.name, self.mode)
 
     @property
     def plain(self) -> bool:
@@ -424,19 +429,15 @@ class Function:
                 raise TypeError(f"swap: {old!r} of {old.type} can not become {new!r}")
         maker = copy.copy(self.maker)
         maker.name = name or self.maker.name
-        made = Function.__new__(Function)
         maker.shared = [swap.get(v, v) for v in self.maker.shared]
         maker.updated = [swap.get(v, v) for v in self.maker.updated]
+        maker.unoptimized = list(clone_replace(self.maker.unoptimized, swap.items()))
         if delete_updates and maker.updated:
-            every = self.maker.unoptimized
-            keep = len(every) - len(maker.updated) - len(maker.next_defaults)
-            wanted = every[:keep] + every[keep + len(maker.updated) :]
-            arguments = [s.variable for s in maker.inputs] + self.maker.shared
-            maker.compiled = compile_graph(arguments, wanted, maker.name, maker.mode)
-            maker.unoptimized = wanted
+            keep = len(maker.unoptimized) - len(maker.updated) - len(maker.next_defaults)
+            del maker.unoptimized[keep : keep + len(maker.updated)]
             maker.updated = []
-        made.__init__(maker, self.trust_input)  # type: ignore[misc]
-        return made
+            maker.compiled = maker.compile()
+        return Function(maker, self.trust_input)
 
     def __copy__(self) -> Function:
         return self.copy()
@@ -448,27 +449,21 @@ class Function:
             for s, value in zip(maker.inputs, self._defaults, strict=True)
         ]
         state = (
-            specs, maker.shared, maker.updated, maker.unoptimized, maker.result, maker.sparse
+            maker.shared, maker.updated, maker.unoptimized, maker.result, maker.sparse, maker.name,
+            maker.mode,
         )  # fmt: skip
-        return _unpickle, (state, maker.name, maker.mode, self.trust_input)
+        return _unpickle, (specs, state, self.trust_input)
 
     def __repr__(self) -> str:
         return f"Function({self.name!r})" if self.name else "Function"
 
 
-def _unpickle(state: Any, name: str | None, mode: Mode, trust_input: bool) -> Function:
-    rows, shared_ones, updated, wanted, result, sparse = state
+def _unpickle(rows: Any, state: Any, trust_input: bool) -> Function:
     specs = [
         In(v, name=n, value=value, update=update, strict=strict, allow_downcast=downcast)
         for v, n, value, update, strict, downcast in rows
     ]
-    arguments = [s.variable for s in specs] + shared_ones
-    compiled = compile_graph(arguments, wanted, name, mode)
-    maker = Maker(specs, shared_ones, updated, result, compiled, name, mode)
-    maker.unoptimized = wanted
-    maker.next_defaults = [k for k, s in enumerate(specs) if s.update is not None]
-    maker.sparse = sparse
-    return Function(maker, trust_input)
+    return Function(Maker(specs, *state), trust_input)
 
 
 def _label(position: int, spec: In) -> str:
