@@ -27,6 +27,7 @@ from numbagrad.codegen.program import (
 from numbagrad.codegen.roots import Demand
 from numbagrad.codegen.splice import ATOM, PRODUCT, SUM, TERNARY, Text, read_template, splice
 from numbagrad.codegen.tasks import TaskList
+from numbagrad.function import function
 from numbagrad.rewrite import rewrite
 from numbagrad.rewrite.shapes import ShapeEnv
 
@@ -340,3 +341,13 @@ def test_constants_of_size_one_are_printed_and_others_passed():
     program = plan([x], rewrite([x * 2.5 + np.arange(3.0)], [x]), "f", 400)
     assert "2.5" in emit(program, 400).source
     assert [c.shape for c in program.constants] == [(3,)]
+
+
+def test_an_array_whose_life_is_over_is_written_again():
+    x = T.dvector("x")
+    outputs = [T.cumsum(T.exp(T.cumsum(T.exp(x)) / 8.0))]
+    f = function([x], outputs)
+    assert f.source.count("empty(") == 1
+    value = np.linspace(-1.0, 0.5, 6)
+    wanted = function([x], outputs, mode="reference")(value)
+    np.testing.assert_allclose(f(value)[0], wanted[0], rtol=1e-13)

@@ -66,6 +66,10 @@ class _Lowering:
         #: Arrays of which a scatter changes elements: what was stored is not what is read.
         self.changing = {t.target.array for t in tasks.tasks if t.kind == "scatter"}
         self.ready: set[str] = set()
+        self.place = 0
+        self.last_use: dict[int, int] = {}
+        #: Arrays that may be written again: shape and dtype, buffer.
+        self.retiring: list[tuple[tuple[str, ...], Buffer]] = []
 
     def _loop_names(self) -> list[str]:
         """A name for the variable of a loop at each depth; the user's names go first."""
@@ -88,7 +92,9 @@ class _Lowering:
             self._name_sizes(buffer, wanted)
         for task in self.tasks.tasks:
             self.text.count(task.expressions())
-        for item in self.tree:
+        self.last_use = _last_uses(self.tree)
+        for place, item in enumerate(self.tree):
+            self.place = place
             self._top(item, wanted)
         body = self.text.scopes[0].statements
         results = [(b.name, b.dtype, len(b.extents)) for b in self.tasks.outputs]
@@ -173,7 +179,23 @@ class _Lowering:
             fill = self.text.literal(self._identity(task)).text
         if target.pack:
             shape = (*shape, str(target.pack[0].count))
-        self.text.put(Allocate(target.array, shape, target.dtype, fill))
+        free = self._free(shape, target) if fill is None else None
+        if free is not None:
+            self.text.put(Assign(target.array, free.array))
+        else:
+            self.text.put(Allocate(target.array, shape, target.dtype, fill))
+        if target.role == "temporary" and target.pack is None:
+            self.retiring.append((shape, target))
+
+    def _free(self, shape: tuple[str, ...], target: Buffer) -> Buffer | None:
+        """An array of this shape and dtype whose life is over; it is given away once."""
+        for row in self.retiring:
+            known, buffer = row
+            over = self.last_use.get(buffer.number, self.place) < self.place
+            if over and known == shape and buffer.dtype == target.dtype:
+                self.retiring.remove(row)
+                return buffer
+        return None
 
     def _item(self, item: Loop | Task) -> None:
         if isinstance(item, Loop):
@@ -401,3 +423,21 @@ def _numba_type(dtype: str, ndim: int) -> str:
         return "boolean" if dtype == "bool" else dtype
     dims = ", ".join([":"] * (ndim - 1) + ["::1"])
     return f"{'boolean' if dtype == 'bool' else dtype}[{dims}]"
+
+
+def _last_uses(tree: Sequence[Loop | Task]) -> dict[int, int]:
+    """The last item of the tree in which each array is touched; for a shared one, never over."""
+    last: dict[int, int] = {}
+    for place, item in enumerate(tree):
+        for task in item.members if isinstance(item, Loop) else [item]:
+            touched = [*task.targets, *(a for a in task.arguments if isinstance(a, Buffer))]
+            sources = [
+                *task.expressions(),
+                *(a for a in task.arguments if not isinstance(a, Buffer)),
+            ]
+            touched += [e.payload for source in sources for e in source.loads()]
+            for buffer in touched:
+                last[buffer.number] = max(place, last.get(buffer.number, 0))
+            if task.kind == "alias":
+                last[task.arguments[0].number] = len(tree)
+    return last
