@@ -318,8 +318,8 @@ def test_a_large_program_is_cut_into_functions_of_bounded_size():
     made = emit(program, 20)
     functions = ast.parse(made.source).body
     assert [f.name for f in functions] == [*made.helpers, "f"] and len(made.helpers) > 3
-    for function in functions[:-1]:
-        assert sum(isinstance(n, ast.stmt) for n in ast.walk(function)) <= 60
+    for part in functions[:-1]:
+        assert sum(isinstance(n, ast.stmt) for n in ast.walk(part)) <= 60
 
 
 def test_the_source_of_a_cut_program_is_deterministic():
