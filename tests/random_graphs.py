@@ -12,7 +12,7 @@ import numpy as np
 import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.errors import DisconnectedInputError, NullTypeGradError
-from numbagrad.function.reference import interpret
+from numbagrad.ops.interpret import interpret
 from numbagrad.ops.subtensor import AdvancedSubtensor, Subtensor
 
 __all__ = ["Graph", "Misfit"]

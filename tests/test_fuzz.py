@@ -19,8 +19,8 @@ import numbagrad as ng
 from numbagrad.codegen.emit import emit
 from numbagrad.codegen.plan import plan
 from numbagrad.errors import Failed, ShapeError
-from numbagrad.function.reference import interpret
 from numbagrad.function.wrapper import array_like_compiled
+from numbagrad.ops.interpret import interpret
 from numbagrad.rewrite import rewrite
 
 from .plain_python import run

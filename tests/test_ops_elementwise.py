@@ -12,12 +12,12 @@ import pytest
 from numbagrad import grad, tensor
 from numbagrad.errors import IncompleteOpError
 from numbagrad.function.function import function
-from numbagrad.function.reference import interpret
 from numbagrad.graph.printing import pp
 from numbagrad.graph.registry import OP_CLASSES, OPS
 from numbagrad.graph.tensor import TensorType, constant
 from numbagrad.ops.arithmetic import IntFloorDiv, Mul, TrueDiv
 from numbagrad.ops.dtypes import float_of
+from numbagrad.ops.interpret import interpret
 from numbagrad.ops.kinds import Elementwise
 from numbagrad.ops.selection import Masked
 from numbagrad.testing.samples import grid

@@ -7,8 +7,8 @@ said to hold, with sizes 0 and 1 among the shapes. A new row needs no new test.
 import numpy as np
 import pytest
 
-from numbagrad.function.reference import interpret
 from numbagrad.graph.tensor import TensorType, constant
+from numbagrad.ops.interpret import interpret
 from numbagrad.rewrite.algebra import ALGEBRA
 from numbagrad.rewrite.merge import Rewriter
 from numbagrad.rewrite.pattern import Argument, Some, Wild, build

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from numbagrad import tensor as T
-from numbagrad.function.reference import interpret
 from numbagrad.graph.basic import Apply, Variable
 from numbagrad.graph.op import Op
+from numbagrad.ops.interpret import interpret
 from numbagrad.printing import pp
 from numbagrad.rewrite import ShapeEnv
 

@@ -9,8 +9,8 @@ import pytest
 import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.errors import ShapeError
-from numbagrad.function.reference import interpret
 from numbagrad.graph.traverse import toposort
+from numbagrad.ops.interpret import interpret
 from numbagrad.printing import pp
 from numbagrad.rewrite import rewrite
 

@@ -6,10 +6,10 @@ import pytest
 import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.errors import RewriteError
-from numbagrad.function.reference import interpret
 from numbagrad.graph.basic import Constant
 from numbagrad.graph.registry import OPS
 from numbagrad.graph.traverse import toposort
+from numbagrad.ops.interpret import interpret
 from numbagrad.printing import pp
 from numbagrad.rewrite import rewrite, stabilized
 from numbagrad.rewrite.merge import Rewriter

@@ -17,10 +17,10 @@ from ..graph.basic import Variable
 from ..graph.fgraph import FunctionGraph
 from ..graph.traverse import rebuild_graph, toposort
 from ..jit import build as jit
+from ..ops.interpret import interpret
 from ..ops.kinds import Declared
 from ..rewrite import rewrite
 from .modes import Mode
-from .reference import interpret
 
 __all__ = ["CompileReport", "Compiled", "compile_graph"]
 

@@ -25,6 +25,7 @@ from ..graph.basic import Variable
 from ..graph.fgraph import FunctionGraph
 from ..graph.registry import OPS, register
 from ..graph.traverse import clone_replace, explicit_graph_inputs
+from ..ops.interpret import check_sizes, context_of, interpret
 from .arguments import (
     as_input,
     check_inputs,
@@ -41,7 +42,6 @@ from .arguments import (
 from .build import Compiled, CompileReport, bind_constants, compile_graph
 from .io import In
 from .modes import Mode, get_mode
-from .reference import check_sizes, context_of, interpret
 from .shared import SharedVariable
 from .wrapper import array_like_compiled, make_converter, print_wrapper
 

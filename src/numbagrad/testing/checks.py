@@ -22,7 +22,6 @@ import numpy as np
 from ..codegen.emit import emit
 from ..codegen.plan import plan
 from ..function.function import function
-from ..function.reference import interpret
 from ..gradient.forward import Rop
 from ..gradient.reverse import grad
 from ..graph.basic import Apply, Variable
@@ -30,6 +29,7 @@ from ..graph.registry import OPS
 from ..graph.tensor import DTYPES, TensorType
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..ops.dtypes import is_continuous
+from ..ops.interpret import interpret
 from ..ops.kinds import Declared, Elementwise, Scatter, View, no_partials
 from .samples import Sample
 

@@ -15,7 +15,7 @@ from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.printing import op_name, pp
 from ..graph.traverse import toposort
-from ..ops.kinds import Block, Declared, Elementwise
+from .kinds import Block, Declared, Elementwise
 
 __all__ = ["check_sizes", "context_of", "interpret"]
 
