@@ -422,6 +422,18 @@ class TestGeneratedCode:
         np.testing.assert_allclose(hessian, hessian.T)
         np.testing.assert_allclose(jacobian, np.diag(np.exp(at)))
 
+    def test_half_of_a_dense_hessian_is_computed(self):
+        X, y, w = T.dmatrix("X"), T.dvector("y"), T.dvector("w")
+        z = T.dot(X, w)
+        cost = (T.softplus(z) - y * z).sum() + (w**4).sum()
+        f = ng.function([X, y, w], ng.hessian(cost, w))
+        assert "blas.gram(X, " in f.source
+        assert "gemm" not in f.source
+        X_, w_ = RNG.normal(size=(60, 55)), RNG.normal(size=55)
+        p = 1 / (1 + np.exp(-X_ @ w_))
+        expected = X_.T @ (X_ * (p * (1 - p))[:, None]) + np.diag(12 * w_**2)
+        np.testing.assert_allclose(f(X_, np.zeros(60), w_), expected, rtol=1e-10, atol=1e-10)
+
     def test_a_band_is_written_into_zeros(self):
         x = T.dvector("x")
         f = ng.function([x], ng.hessian((x[1:] * x[:-1] ** 2).sum(), x))

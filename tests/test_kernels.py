@@ -128,6 +128,17 @@ def test_products(dtype):
         close(untouched(in_dtype_dot, x, x), np.dot(x, x), dtype, k)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_symmetric_products(dtype):
+    rng = np.random.default_rng(2)
+    # More rows than are scaled at a time, more columns than one panel, and neither.
+    for n, d in [(0, 0), (0, 3), (3, 0), (1, 1), (5, 3), (3, 5), (700, 100), (20, 49), (40000, 2)]:
+        x, w = draw(rng, (n, d), dtype), draw(rng, n, dtype)
+        found = untouched(blas.gram, x, w)
+        close(found, x.T @ (w[:, None] * x), dtype, 30 + n)
+        assert_array_equal(found, found.T)
+
+
 @njit
 def in_dtype_dot(x, y):
     # In an array, because a number loses its dtype on the way back to Python.
@@ -143,6 +154,7 @@ def test_shapes_of_products_are_checked():
         (blas.gemm_tn, (a, np.ones((3, 2)))),
         (blas.gemm_nt, (a, np.ones((3, 2)))),
         (blas.gemm_tt, (a, a)),
+        (blas.gram, (a, x)),
         (blas.gemv, (a, x)),
         (blas.gevm, (x, a)),
         (blas.vdot, (x, x[:3])),

@@ -68,6 +68,14 @@ ROWS = [
     (lambda: T.dot(X.T, Y.T), "(Y @ X).T"),
     (lambda: T.matmul(X.dimshuffle("x", 1, 0), Y.dimshuffle("x", 0, 1)), None),
     (lambda: T.dot(X.dimshuffle(1, 0).dimshuffle(1, 0), Y.T), "(X @ Y.T)"),
+    # Symmetric products.
+    (lambda: T.dot(X.T, col * X), "(X.T @ diag(col.dimshuffle(0)) @ X)"),
+    (lambda: T.dot((X * col).T, X), "(X.T @ diag(col.dimshuffle(0)) @ X)"),
+    (lambda: T.dot((2.0 * X * col).T, X), None),
+    (lambda: T.dot(X.T, X), None),
+    (lambda: T.dot(X.T, X * X), None),
+    (lambda: T.dot((X * row).T, X), None),
+    (lambda: T.dot((F * F.sum(axis=1, keepdims=True)).T, F), None),
     # Reductions.
     (lambda: X.sum(axis=0).sum(), "sum(X)"),
     (lambda: X.dimshuffle(0, "x", 1).sum(axis=2).sum(axis=0), None),

@@ -70,6 +70,39 @@ def gemm_tt(a, b):
     return c
 
 
+#: Rows of about this many numbers are scaled at a time: they stay in the cache.
+_SCALED = 32768
+#: So many columns of a symmetric product are computed together; what lies below them is mirrored.
+_PANEL = 48
+
+
+@njit(**_OPTIONS)
+def gram(x, w):
+    """``x.T @ (w[:, None] * x)`` of a float matrix and a vector, half of it computed.
+
+    ValueError if the vector's length is not the matrix's number of rows.
+    """
+    n, d = x.shape
+    if w.size != n:
+        raise ValueError("gram: the vector's length is not the matrix's number of rows")
+    c = new_array(x, (d, d))
+    clear(c)
+    rows = max(16, _SCALED // max(d, 1))
+    scaled = new_array(x, (min(rows, n), d))
+    for begin in range(0, n, rows):
+        count = min(rows, n - begin)
+        for i in range(count):
+            weight = w[begin + i]
+            for j in range(d):
+                scaled[i, j] = weight * x[begin + i, j]
+        for left in range(0, d, _PANEL):
+            _add_panel(c, x, begin, scaled, count, left, min(_PANEL, d - left))
+    for i in range(d):
+        for j in range(i):
+            c[i, j] = c[j, i]
+    return c
+
+
 @njit(**_OPTIONS)
 def gemv(a, x):
     """``a @ x`` of a matrix and a vector; ValueError if their shapes do not fit."""
@@ -170,6 +203,39 @@ def _product_blas(context, builder, signature, values):
     arguments = (*flags, *sizes, one, *operands, zero, (c_type, c), ldc)
     emit_call(context, builder, "gemm", a_type.dtype, arguments)
     return context.get_dummy_value()
+
+
+@intrinsic
+def _add_panel(typingctx, c, x, begin, scaled, count, left, width):
+    """Add to some rows of ``c``, from the diagonal on, what ``count`` rows of ``x`` contribute."""
+    args = c, x, begin, scaled, count, left, width
+    prepare_call("gemm", args)
+    return types.none(*args), _panel_blas
+
+
+def _panel_blas(context, builder, signature, values):
+    c_type, x_type, *_ = signature.args
+    c, x, begin, scaled, count, left, width = values
+    d = builder.extract_value(context.make_array(c_type)(context, builder, c).shape, 1)
+    # What Fortran reads is transposed: the panel's columns, from the diagonal on, by its width.
+    length = builder.sub(d, left)
+    here = builder.add(builder.mul(left, d), left)
+    at_c = _from(context, builder, c_type, c, here)
+    at_x = _from(context, builder, x_type, x, builder.add(builder.mul(begin, d), left))
+    at_scaled = _from(context, builder, x_type, scaled, left)
+    flags = [(types.uint8, ir.Constant(ir.IntType(8), ord(letter))) for letter in "NT"]
+    sizes = [(types.intp, size) for size in (length, width, count)]
+    one, stride = _number(context, 1.0), (types.intp, d)
+    arguments = (*flags, *sizes, one, at_scaled, stride, at_x, stride, one, at_c, stride)
+    emit_call(context, builder, "gemm", x_type.dtype, arguments)
+    return context.get_dummy_value()
+
+
+def _from(context, builder, array_type, array, position):
+    """The array from a position on, as far as BLAS looks at it: where it begins."""
+    made = context.make_array(array_type)(context, builder, array)
+    made.data = builder.gep(made.data, [position])
+    return array_type, made._getvalue()
 
 
 def _product_integer(c, a, a_transposed, b, b_transposed, k):

@@ -16,18 +16,20 @@ from ..graph.registry import OPS, register
 from ..graph.tensor import as_tensor
 from ..kernels import blas
 from ..testing.samples import data, sample
-from .dtypes import is_complex, upcast
+from .dtypes import float_of, is_complex, upcast
 from .kinds import BILINEAR, Block, Reduction
 
 __all__ = [
     "Dot",
     "DotNT",
     "DotTN",
+    "Gram",
     "MatVec",
     "VecMat",
     "VecVec",
     "contract",
     "dot_",
+    "gram",
     "matmul",
     "matvec",
     "outer",
@@ -308,7 +310,59 @@ class DotNT(Block):
         return ["(", node.inputs[0], " @ ", node.inputs[1], ".T)"]
 
 
-dot, dot_tn, dot_nt = Dot(), DotTN(), DotNT()
+class Gram(Block):
+    """``x.T @ (w[:, None] * x)``, which is symmetric: half of it is computed, half is mirrored.
+
+    Hessians of models that are linear in their parameters are made of these.
+
+    >>> Gram()([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0]).eval()
+    array([[ 91., 122.],
+           [122., 164.]])
+    """
+
+    dtype = float_of
+    signature = "(n,d),(n)->(d,d)"
+    samples = [
+        _batched((4, 3), (4,)),
+        _batched((1, 3), (1,)),
+        _batched((4, 1), (4,)),
+        _batched((0, 2), (0,)),
+        _batched((2, 4, 3), (2, 4)),
+    ]
+
+    def template(x, w):
+        return blas.gram(x, w)
+
+    def reference(x, w):
+        return np.matmul(x.T, w[:, None] * x)
+
+    def prepare(self, x, w):
+        operands = super().prepare(x, w)
+        if any(is_complex(v.type.dtype) for v in operands):
+            raise TypeError("Gram: complex numbers have a product of their own, which is Hermitian")
+        return operands
+
+    def pullback(self, gy, y, x, w):
+        both = OPS["add"](gy, OPS["matrix_transpose"](gy))
+        into = OPS["mul"](column(w), dot(x, both))
+        return [into, OPS["sum"](OPS["mul"](dot(x, gy), x), axis=-1)]
+
+    def pushforward(self, tangents, y, x, w):
+        dx, dw = tangents
+        total = None if dw is None else self(x, dw)
+        if dx is not None:
+            half = dot_tn(OPS["mul"](column(w), x), dx)
+            moved = OPS["add"](half, OPS["matrix_transpose"](half))
+            total = moved if total is None else OPS["add"](total, moved)
+        return total
+
+    def pretty(self, node):
+        """As the product it is."""
+        x, w = node.inputs
+        return ["(", x, ".T @ diag(", w, ") @ ", x, ")"]
+
+
+dot, dot_tn, dot_nt, gram = Dot(), DotTN(), DotNT(), Gram()
 
 
 # -- the functions ------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ import numpy as np
 
 from ..config import config
 from ..graph.registry import OPS
+from ..graph.tensor import constant
+from ..ops.dtypes import is_complex, is_continuous
 from ..ops.index_patterns import FULL
-from ..ops.products import dot_nt, dot_tn
+from ..ops.products import dot_nt, dot_tn, gram
 from .pattern import Local, Node, Scope, made_by, on
 
 __all__ = ["STRUCTURE"]
@@ -165,6 +167,54 @@ def _untransposed(x: Any, scope: Scope) -> Any:
     return made.inputs[0] if made.inputs[0].type.ndim == last + 1 else None
 
 
+@on("Dot", "DotTN")
+def symmetric_product(node: Node, scope: Scope) -> Any:
+    """dot(transpose(x) * w, x) = x.T @ diag(w) @ x: only half of it has to be computed"""
+    a, b = node.inputs
+    dtype = node.outputs[0].type.dtype
+    if a.type.ndim != 2 or is_complex(dtype) or not is_continuous(dtype):
+        return None
+    across = type(node.op).__name__ == "Dot"
+    for scaled, x in [(a, b)] if across else [(a, b), (b, a)]:
+        weights = _weights(scaled, x, across, scope)
+        if weights is not None:
+            return gram(x, weights)
+    return None
+
+
+def _weights(product: Any, x: Any, across: bool, scope: Scope) -> Any:
+    """``w`` if ``product`` is ``w[:, None] * x`` (``across``: its transpose), else None."""
+    found, weights = False, constant(np.ones((), x.type.dtype))
+    single, length = (0, 1) if across else (1, 0)
+    for factor in _factors(product, scope):
+        plain = _untransposed(factor, scope) if across else factor
+        if plain is x and not found:
+            found = True
+        elif factor.type.shape[single] != 1:
+            return None
+        else:
+            kept = [] if factor.type.shape[length] == 1 else [length]
+            weights = OPS["mul"](weights, OPS["dimshuffle"](factor, kept))
+    if not found or x.type.shape[0] == 1:
+        return None
+    if weights.ndim == 0:
+        return OPS["broadcast_to"](weights, (OPS["shape_tuple"](x)[0],))
+    return weights
+
+
+def _factors(product: Any, scope: Scope) -> list[Any]:
+    """What is multiplied, the innermost factors of products of products."""
+    stack, found = [product], []
+    while stack:
+        v = stack.pop()
+        made = made_by(v, "Mul", scope)
+        if made is not None and all(f.type.dtype == v.type.dtype for f in made.inputs):
+            stack.extend(reversed(made.inputs))
+        else:
+            found.append(v)
+    return found
+
+
 # -- indexing --------------------------------------------------------------------------------------
 
 
@@ -210,6 +260,7 @@ STRUCTURE: list[Local] = [
     twice_the_same,
     sum_of_negative,
     sum_of_multiple,
+    symmetric_product,
     product_with_transposed,
     whole_slice,
     add_into,
