@@ -16,6 +16,7 @@ from ..graph.tensor import TensorType
 from ..graph.traverse import toposort
 from ..graph.type import disconnected_type
 from ..graph.where import on_behalf_of
+from ..ops.control import Control
 from ..ops.dtypes import is_complex, is_continuous, is_discrete
 from .paths import (
     active_variables,
@@ -35,8 +36,10 @@ Seeds = Sequence[tuple[Variable, Variable]]
 # -- one rule --------------------------------------------------------------------------------
 
 
-def ask(node: Apply, given: Sequence[Variable]) -> list[Any]:
+def ask(node: Apply, given: Sequence[Variable], wanted: Collection[int] | None = None) -> list[Any]:
     """What a node's Op answers for the gradients of its inputs.
+
+    A Control Op is told which are ``wanted``, by default all.
 
     Raises
     ------
@@ -49,7 +52,10 @@ def ask(node: Apply, given: Sequence[Variable]) -> list[Any]:
     """
     try:
         with on_behalf_of(node.where):
-            made = node.op.L_op(list(node.inputs), list(node.outputs), list(given))
+            if wanted is not None and isinstance(node.op, Control):
+                made: Any = node.op.gradients(node, given, wanted)
+            else:
+                made = node.op.L_op(list(node.inputs), list(node.outputs), list(given))
     except NotImplementedError as error:
         raise NotImplementedError(f"{made_at(node)}: {error}") from error
     if not isinstance(made, (list, tuple)):
@@ -212,7 +218,7 @@ class Sweep:
     def collect(self, node: Apply, given: Sequence[Variable | None], wanted: list[int]) -> None:
         """Ask the Op and add what it answers."""
         passed = [disconnected_type() if g is None or is_null(g) else g for g in given]
-        answers = ask(node, passed)
+        answers = ask(node, passed, None if self.lenient else wanted)
         for k in wanted:
             if self.lenient and answers[k] is None:
                 self.silent.add((node, k))

@@ -1,22 +1,50 @@
 """The kind of Ops that hold graphs: loops, branches, functions of the user.
 
 A Control Op states how its inner graphs' inputs and outputs belong to those of its node. Rewriting
-goes into the graphs by `graphs` and `with_graphs`; code generation prints them in place.
+goes into the graphs by `graphs` and `with_graphs`; code generation prints them in place. Their
+derivatives are graphs built by walks that live a floor higher, which enter them in `DERIVATIVES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..graph.basic import Variable
+from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
+from ..graph.tensor import TensorType
+from ..graph.type import disconnected_type
 from .declared import Declared
+from .dtypes import is_discrete
 from .interpret import interpret
 
-__all__ = ["Control", "evaluate"]
+__all__ = ["DERIVATIVES", "Control", "Derivatives", "carries", "connections", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """The derivative rules of a class of Control Ops.
+
+    Attributes
+    ----------
+    reverse : callable
+        ``reverse(node, cotangents, wanted)``: for each input of the node its gradient, or None
+        where there is none. The cotangents, one for each output, may be disconnected; ``wanted``
+        are the positions of the inputs that are asked for, all others may be answered by None.
+    forward : callable
+        ``forward(node, tangents)``: for each output its tangent or None; a tangent of an input is
+        None where nothing moves.
+    """
+
+    reverse: Callable[[Apply, Sequence[Variable], Collection[int]], Sequence[Any]]
+    forward: Callable[[Apply, Sequence[Any]], Sequence[Any]]
+
+
+#: The rules of Control Ops by class; found for subclasses as well.
+DERIVATIVES: dict[type, Derivatives] = {}
 
 
 class Control(Declared, abstract=True):
@@ -40,6 +68,66 @@ class Control(Declared, abstract=True):
         """The same Op with some of its static parameters changed."""
         names = self.__props__ or ()
         return type(self)(**{n: params.get(n, getattr(self, n)) for n in names})
+
+    # -- differentiating -------------------------------------------------------------------
+
+    @classmethod
+    def derivatives(cls) -> Derivatives:
+        """The rules of this class.
+
+        Raises
+        ------
+        NotImplementedError
+            If nobody has entered any.
+        """
+        found = next((DERIVATIVES[c] for c in cls.__mro__ if c in DERIVATIVES), None)
+        if found is None:
+            raise NotImplementedError(f"{cls.__name__} has no derivative rules")
+        return found
+
+    def gradients(
+        self, node: Apply, cotangents: Sequence[Variable], wanted: Collection[int]
+    ) -> list[Any]:
+        """The gradients of the inputs of ``node`` at the positions ``wanted``, for the others None.
+
+        Fewer gradients mean a smaller graph, which is why a walk asks by this and not by `L_op`.
+        """
+        made = self.derivatives().reverse(node, cotangents, wanted)
+        return [disconnected_type() if g is None else g for g in made]
+
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
+        return self.gradients(outputs[0].owner, output_grads, range(len(inputs)))
+
+    def forward(self, tangents: Sequence[Any], outputs: Any, inputs: Any) -> list[Any]:
+        return list(self.derivatives().forward(outputs[0].owner, tangents))
+
+    def has_forward_rule(self) -> bool:
+        return any(c in DERIVATIVES for c in type(self).__mro__)
+
+
+def connections(graph: FrozenGraph) -> list[list[bool]]:
+    """``made[i][o]``: whether output ``o`` of a graph depends differentiably on input ``i``.
+
+    Nothing flows through integers, truth values, and what is no tensor.
+    """
+    reached = {v: 1 << k for k, v in enumerate(graph.inputs)}
+    for node in graph.nodes:
+        moved = [(k, reached[x]) for k, x in enumerate(node.inputs) if x in reached]
+        pattern = node.op.connection_pattern(node) if moved else []
+        for o, out in enumerate(node.outputs):
+            if carries(out):
+                found = 0
+                for k, bits in moved:
+                    found |= bits if pattern[k][o] else 0
+                if found:
+                    reached[out] = found
+    ends = [reached.get(v, 0) if carries(v) else 0 for v in graph.outputs]
+    return [[bool(end >> k & 1) for end in ends] for k in range(len(graph.inputs))]
+
+
+def carries(v: Variable) -> bool:
+    """Whether a derivative can flow through a variable of this type."""
+    return isinstance(v.type, TensorType) and not is_discrete(v.type.dtype)
 
 
 def evaluate(graph: FrozenGraph, given: Sequence[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor
-from .control import Control, evaluate
+from .control import Control, carries, connections, evaluate
 from .declared import size_of
 
 __all__ = ["Roles", "Scan"]
@@ -61,6 +62,8 @@ class Scan(Control, abstract=True):
     checkpoint : int, "sqrt" or None
         How derivatives save memory: states are kept every so many steps only, and what lies between
         is computed again.
+    truncate : int or None
+        Through how many of the last steps derivatives pass in reverse mode; None for all.
 
     Notes
     -----
@@ -69,7 +72,32 @@ class Scan(Control, abstract=True):
     state may be of a type that is no tensor; it can not be traced then.
     """
 
-    __props__ = ("body", "n_sequences", "n_states", "until", "checkpoint")
+    __props__ = ("body", "n_sequences", "n_states", "until", "checkpoint", "truncate")
+
+    def __init__(
+        self,
+        *,
+        body: FrozenGraph,
+        n_sequences: int,
+        n_states: int,
+        until: bool = False,
+        checkpoint: int | str | None = None,
+        truncate: int | None = None,
+    ):
+        if not (checkpoint in (None, "sqrt") or _is_count(checkpoint)):
+            raise ValueError(
+                f'checkpoint must be None, "sqrt" or a positive integer; got {checkpoint!r}'
+            )
+        if not (truncate is None or _is_count(truncate)):
+            raise ValueError(f"truncate must be None or a positive integer; got {truncate!r}")
+        super().__init__(
+            body=body,
+            n_sequences=n_sequences,
+            n_states=n_states,
+            until=until,
+            checkpoint=checkpoint,
+            truncate=truncate,
+        )
 
     # -- structure -------------------------------------------------------------------------
 
@@ -190,6 +218,41 @@ class Scan(Control, abstract=True):
         steps = size_of(inputs[0])
         return [(steps, shape[0]) for shape in shapes[self.outer.sequences]]
 
+    # -- differentiating -------------------------------------------------------------------
+
+    @cached_property
+    def flows(self) -> list[list[bool]]:
+        """``flows[i][k]``: whether state ``k`` after any number of steps depends on input ``i``.
+
+        Inputs are those of the body. The dependence is differentiable and counts paths through
+        other states; no step at all is a number of steps as well.
+        """
+        step = connections(self.body)
+        first, count = self.n_sequences, self.n_states
+        reach = [list(row[:count]) for row in step]
+        for k, v in enumerate(self.body.inputs[self.inner.states]):
+            reach[first + k][k] = reach[first + k][k] or carries(v)
+        changed = True
+        while changed:
+            changed = False
+            for row in reach:
+                for m in [m for m in range(count) if row[m]]:
+                    for k in range(count):
+                        if step[first + m][k] and not row[k]:
+                            row[k] = changed = True
+        return reach
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        step, first = connections(self.body), self.n_sequences
+        rows = []
+        for own, through in zip(step, self.flows, strict=True):
+            traced = [
+                own[o] or any(through[m] and step[first + m][o] for m in range(self.n_states))
+                for o in range(self.n_states, self.n_states + self.n_traced)
+            ]
+            rows.append([*through, *traced, *[False] * self.until])
+        return [[False] * len(node.outputs), *rows]
+
     # -- computing in NumPy ----------------------------------------------------------------
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
@@ -254,6 +317,10 @@ def _wider(a: Any, b: Any) -> Any:
         return a
     pairs = zip(a.shape, b.shape, strict=True)
     return TensorType(a.dtype, [x if x == y else None for x, y in pairs])
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _copied(value: Any) -> Any:
