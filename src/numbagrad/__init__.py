@@ -38,6 +38,7 @@ from .graph.op import Op
 from .graph.tensor import as_tensor, as_tensor_variable, constant
 from .graph.traverse import clone_replace, graph_replace
 from .graph.type import Type
+from .ops.branching import ifelse
 from .printing import debugprint, dprint, pp
 
 __version__ = "0.1.0"
@@ -80,6 +81,7 @@ __all__ = [
     "graph_replace",
     "hessian",
     "hessian_vector_product",
+    "ifelse",
     "jacobian",
     "pp",
     "printing",

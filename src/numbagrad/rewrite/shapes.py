@@ -8,7 +8,7 @@ array Op is treated here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, constant
+from ..graph.traverse import rebuild_graph
 from ..ops.kinds import UNKNOWN
 from .pattern import Local, Node, Scope, on
 
@@ -84,6 +85,26 @@ class ShapeEnv:
         """The one object that stands for all sizes equal to ``size``."""
         return size if isinstance(size, int) else self._size(self._resolved(self._polynomial(size)))
 
+    def same_or_unknown(self, a: Size, b: Size) -> bool:
+        """`same` of sizes that may be UNKNOWN, which are equal to nothing."""
+        return a is not UNKNOWN and b is not UNKNOWN and self.same(a, b)
+
+    def inside(self, graph: Any, inputs: Sequence[Variable]) -> list[tuple[Size, ...]]:
+        """The shapes of the outputs of a graph that is computed only sometimes.
+
+        What its nodes need to be equal is no fact about the graph around it. A size is in terms of
+        ``inputs``, what the graph gets for its own, or UNKNOWN if it depends on values inside.
+        """
+        own, memo = ShapeEnv(graph.outputs), dict(zip(graph.inputs, inputs, strict=True))
+        made = []
+        for variable in graph.outputs:
+            shape = own.shape(variable)
+            known = [isinstance(s, int) or _follows_from(s, memo) for s in shape]
+            moved = iter(rebuild_graph([s for s in shape if not isinstance(s, int)], dict(memo)))
+            sizes = [s if isinstance(s, int) else next(moved) for s in shape]
+            made.append(tuple(s if k else UNKNOWN for s, k in zip(sizes, known, strict=True)))
+        return made
+
     # -- shapes of nodes -------------------------------------------------------------------
 
     def _find(self, variables: Iterable[Variable]) -> None:
@@ -106,7 +127,7 @@ class ShapeEnv:
     def _infer(self, node: Node) -> None:
         known = [self._shapes[v] for v in node.inputs]
         try:
-            made = node.op.infer_shape(None, node, known)
+            made = node.op.infer_shape(self, node, known)
         except NotImplementedError:
             made = [None] * len(node.outputs)
         for variable, shape in zip(node.outputs, made, strict=True):
@@ -354,6 +375,22 @@ def _plain(size: Any) -> Size:
 
 def _as_variable(size: Size) -> Variable:
     return constant(size, dtype="int64") if isinstance(size, int) else size
+
+
+def _follows_from(size: Variable, given: Collection[Variable]) -> bool:
+    """Whether a size needs no more than the sizes and whole numbers of ``given``."""
+    stack = [size]
+    while stack:
+        variable = stack.pop()
+        if variable in given or isinstance(variable, Constant):
+            continue
+        node: Node = variable.owner
+        if node is None or not _is_integer_scalar(variable):
+            return False
+        if type(node.op).__name__ == "ShapeI" and node.inputs[0] in given:
+            continue
+        stack.extend(node.inputs)
+    return True
 
 
 def _is_integer_scalar(variable: Variable) -> bool:
