@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from . import symbols
+from . import symbols, threads
 
 _LETTER = {
     types.float32: "s",
@@ -46,10 +46,11 @@ def _pointer(context, builder, typ, value, dtype):
     return builder.bitcast(cgutils.alloca_once_value(builder, value), _BYTES)
 
 
-def emit_call(context, builder, routine, dtype, arguments, returns=None, info=None):
+def emit_call(context, builder, routine, dtype, arguments, returns=None, info=None, work=None):
     """Emit the call of ``routine`` with ``arguments``, pairs of a Numba type and an LLVM value.
 
-    ``info`` is the pointer of LAPACK's last argument, if there is one.
+    ``info`` is the pointer of LAPACK's last argument, if there is one. ``work`` is about how many
+    multiplications it takes; by it ``threads`` decides how many threads it may use.
     """
     name = symbols.PREFIX + _LETTER[dtype] + routine
     pointers = [_pointer(context, builder, typ, value, dtype) for typ, value in arguments]
@@ -57,7 +58,28 @@ def emit_call(context, builder, routine, dtype, arguments, returns=None, info=No
         pointers.append(builder.bitcast(info, _BYTES))
     function_type = ir.FunctionType(returns or ir.VoidType(), [_BYTES] * len(pointers))
     function = cgutils.get_or_insert_function(builder.module, function_type, name)
-    return builder.call(function, pointers)
+    if work is None:
+        return builder.call(function, pointers)
+    kind = ir.FunctionType(ir.VoidType(), [work.type])
+    enter, leave = (
+        cgutils.get_or_insert_function(builder.module, kind, name)
+        for name in (threads.ENTER, threads.LEAVE)
+    )
+    builder.call(enter, [work])
+    made = builder.call(function, pointers)
+    builder.call(leave, [work])
+    return made
+
+
+def _work_of(context, builder, pairs):
+    """About how many multiplications: the square of one length times the other one."""
+    lengths = []
+    for typ, value in pairs:
+        if isinstance(typ, types.Array):
+            break
+        if isinstance(typ, types.Integer) and typ != types.uint8:
+            lengths.append(context.cast(builder, value, typ, types.intp))
+    return builder.mul(builder.mul(lengths[-1], lengths[-1]), lengths[0])
 
 
 def prepare_call(routine, args):
@@ -68,7 +90,8 @@ def prepare_call(routine, args):
         if isinstance(arg, types.StringLiteral) and len(arg.literal_value) != 1:
             raise TypingError(f"a character argument has one letter, got {arg.literal_value!r}")
     dtype = _dtype_of_call(args)
-    symbols.register([symbols.PREFIX + _LETTER[dtype] + routine])
+    names = [symbols.PREFIX + _LETTER[dtype] + routine, threads.ENTER, threads.LEAVE]
+    symbols.register(names)
     return dtype
 
 
@@ -91,7 +114,8 @@ def call_blas(typingctx, routine, *args):
     dtype = prepare_call(name, args)
 
     def codegen(context, builder, signature, values):
-        emit_call(context, builder, name, dtype, _pairs(builder, signature, values))
+        pairs = list(_pairs(builder, signature, values))
+        emit_call(context, builder, name, dtype, pairs, work=_work_of(context, builder, pairs))
         return context.get_dummy_value()
 
     return types.none(routine, types.StarArgTuple.from_types(args)), codegen
@@ -105,8 +129,9 @@ def call_lapack(typingctx, routine, *args):
 
     def codegen(context, builder, signature, values):
         info = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(32), 0))
-        pairs = _pairs(builder, signature, values)
-        emit_call(context, builder, name, dtype, pairs, info=info)
+        pairs = list(_pairs(builder, signature, values))
+        work = _work_of(context, builder, pairs)
+        emit_call(context, builder, name, dtype, pairs, info=info, work=work)
         return builder.load(info)
 
     return types.int32(routine, types.StarArgTuple.from_types(args)), codegen

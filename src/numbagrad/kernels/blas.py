@@ -201,7 +201,8 @@ def _product_blas(context, builder, signature, values):
     one, zero = _number(context, 1.0), _number(context, 0.0)
     sizes = n, m, (k_type, k)
     arguments = (*flags, *sizes, one, *operands, zero, (c_type, c), ldc)
-    emit_call(context, builder, "gemm", a_type.dtype, arguments)
+    work = builder.mul(builder.mul(m[1], n[1]), k)
+    emit_call(context, builder, "gemm", a_type.dtype, arguments, work=work)
     return context.get_dummy_value()
 
 
@@ -227,7 +228,8 @@ def _panel_blas(context, builder, signature, values):
     sizes = [(types.intp, size) for size in (length, width, count)]
     one, stride = _number(context, 1.0), (types.intp, d)
     arguments = (*flags, *sizes, one, at_scaled, stride, at_x, stride, one, at_c, stride)
-    emit_call(context, builder, "gemm", x_type.dtype, arguments)
+    work = builder.mul(builder.mul(length, width), count)
+    emit_call(context, builder, "gemm", x_type.dtype, arguments, work=work)
     return context.get_dummy_value()
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 
 import llvmlite.binding as llvm
 
+from . import threads
+
 PREFIX = "numbagrad_"
 
 # Every outside routine that a kernel may call, without its type letter (s, d, c, z).
@@ -62,6 +64,8 @@ def register(names: Iterable[str]) -> None:
 
 
 def _address(name: str) -> int:
+    if name in (threads.ENTER, threads.LEAVE):
+        return threads.addresses()[name]
     routine = name.removeprefix(PREFIX)
     if name.startswith(PREFIX):
         if routine in SPECIAL:
