@@ -88,6 +88,10 @@ class Rewriter:
         """How many places of the given graph need ``variable``."""
         return self._uses[variable]
 
+    def met(self, kind: str) -> bool:
+        """Whether an Op of this kind was looked at."""
+        return any(getattr(cls, "kind", None) == kind for cls in self._rules_of)
+
     @cached_property
     def env(self) -> ShapeEnv:
         """Sizes of variables of the new graph."""

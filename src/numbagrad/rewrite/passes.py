@@ -5,19 +5,24 @@ A pass is one walk with one list of rules; the rules themselves stand in the tab
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..graph.basic import Variable
+from ..graph.frozen import FrozenGraph
 from .algebra import ALGEBRA, CASTS
+from .around import pruned
 from .fold import FOLD
+from .loops import LOOPS
 from .merge import Rewriter
 from .pattern import Local, Node, Scope, on
 from .shapes import SHAPES
 from .spread import SPREAD
 from .stabilize import STABILIZE
 from .structure import STRUCTURE
+from .unite import united
 
 __all__ = ["LEVELS", "PASSES", "rewrite", "stabilized"]
 
@@ -69,10 +74,15 @@ PASSES: list[Pass] = [
     Pass("stabilize", [*CONTROLS, *STABILIZE], "default", merge=False),
     Pass(
         "simplify",
-        [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA],
+        [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA, *LOOPS],
         "default",
     ),
 ]
+
+#: What is done about loops with the whole graph in view, once it is simple.
+AROUND_LOOPS = (pruned, united)
+#: How often the graph is simplified again after that has changed it.
+ROUNDS = 4
 
 
 def rewrite(
@@ -104,11 +114,63 @@ def rewrite(
     """
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(map(repr, LEVELS))}; got {level!r}")
-    found = list(outputs)
-    for step in PASSES:
-        if step.runs_at(level):
-            found = Rewriter(step.rules, keep, step.merge).run(found)
-    return found
+    return _Rewriting(level).run(outputs, keep)
+
+
+class _Rewriting:
+    """Rewriting at one level: of a graph, and once of each graph inside its Ops."""
+
+    def __init__(self, level: str):
+        self.passes = [step for step in PASSES if step.runs_at(level)]
+        self.around = AROUND_LOOPS if level == "default" else ()
+        self.done: dict[FrozenGraph, FrozenGraph] = {}
+        self.inside = within(self.graph)
+
+    def run(self, outputs: Sequence[Variable], keep: Collection[Variable]) -> list[Variable]:
+        """The outputs of the rewritten graph."""
+        found = list(outputs)
+        for step in self.passes:
+            walk = Rewriter([self.inside, *step.rules], keep, step.merge)
+            found = walk.run(found)
+        for _ in range(ROUNDS):
+            if not walk.met("Control"):
+                break
+            before = found
+            for step_around in self.around:
+                found = step_around(found, keep)
+            if all(a is b for a, b in zip(found, before, strict=True)):
+                break
+            walk = Rewriter([self.inside, *self.passes[-1].rules], keep)
+            found = walk.run(found)
+        return found
+
+    def graph(self, graph: FrozenGraph) -> FrozenGraph:
+        """The rewritten form of a graph inside an Op."""
+        made = self.done.get(graph)
+        if made is None:
+            made = _like(graph, self.run(graph.outputs, ()))
+            self.done |= {graph: made, made: made}
+        return made
+
+
+def within(change: Callable[[FrozenGraph], FrozenGraph]) -> Local:
+    """The rule that changes graphs inside Ops; one that stays as it is is given back itself."""
+
+    def inside(node: Node, scope: Scope) -> Any:
+        """An Op around simpler graphs"""
+        graphs = [change(g) for g in node.op.graphs]
+        if all(a is b for a, b in zip(graphs, node.op.graphs, strict=True)):
+            return None
+        return node.op.with_graphs(graphs).make_node(*node.inputs).outputs
+
+    return on("Control")(inside)
+
+
+def _like(graph: FrozenGraph, outputs: Sequence[Variable]) -> FrozenGraph:
+    """The graph itself if these are its outputs, else one of them."""
+    if all(a is b for a, b in zip(outputs, graph.outputs, strict=True)):
+        return graph
+    return FrozenGraph(graph.inputs, outputs)
 
 
 def stabilized(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
@@ -133,4 +195,19 @@ def stabilized(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> 
     >>> pp(stabilized([T.log(1 + T.exp(x))])[0])
     'softplus(x)'
     """
-    return Rewriter(STABILIZE, keep, merge=False).run(outputs)
+    return Rewriter([_INSIDE_STABLE, *STABILIZE], keep, merge=False).run(outputs)
+
+
+#: Stabilised graphs inside Ops, None for one that is so already: derivatives of derivatives ask
+#: again and again.
+_STABLE: WeakKeyDictionary[FrozenGraph, FrozenGraph | None] = WeakKeyDictionary()
+
+
+def _stable(graph: FrozenGraph) -> FrozenGraph:
+    if graph not in _STABLE:
+        made = _like(graph, stabilized(graph.outputs))
+        _STABLE[graph] = None if made is graph else made
+    return _STABLE[graph] or graph
+
+
+_INSIDE_STABLE = within(_stable)

@@ -1,0 +1,222 @@
+"""Loops that do the same work become one loop.
+
+A gradient's forward loop is the user's own with more traces, and one that carries tangents is the
+user's own with more states. Where both are wanted, what they have in common is computed once.
+Loops that have nothing in common stay apart, as do those of which one needs the other's results.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..graph.basic import Apply, Variable
+from ..graph.traverse import toposort
+from ..graph.where import on_behalf_of
+from .loop import Loop, is_scan, numbered
+from .shapes import ShapeEnv
+
+__all__ = ["united"]
+
+#: With how many others a loop is compared at most.
+TRIED = 8
+#: What a value has to cost (see `Elementwise.cost`) for loops to be united for it alone.
+WORTH_SHARING = 4
+
+
+def united(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
+    """The graph in which loops that share a state, or dear values, are one.
+
+    What they share is still computed twice in the loop that is made: rules for single loops and
+    merging in its body see to that.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable
+    keep : collection of Variable
+        Variables that stay themselves, with all behind them.
+
+    Examples
+    --------
+    >>> from numbagrad import tensor
+    >>> united([tensor.dscalar("x") + 1])
+    [Add.0]
+    """
+    order = toposort(outputs, keep)
+    scans = [node for node in order if is_scan(node)]
+    if len(scans) < 2:
+        return list(outputs)
+    clusters = _Clusters(order, scans)
+    env = ShapeEnv()
+    alike: dict[Any, list[_Cluster]] = defaultdict(list)
+    for number, node in enumerate(scans):
+        new = _Cluster(Loop.of(node, fresh=True), 1 << number, [node])
+        steps = env.canonical(node.inputs[0])
+        tried = alike[steps, new.loop.condition is None]
+        for place, cluster in enumerate(reversed(tried[-TRIED:]), 1):
+            both = clusters.union(cluster, new)
+            if both is not None:
+                tried[-place] = both
+                break
+        else:
+            tried.append(new)
+    joined = [c for group in alike.values() for c in group if len(c.nodes) > 1]
+    return _rebuilt(outputs, keep, joined) if joined else list(outputs)
+
+
+@dataclass
+class _Cluster:
+    """Nodes that become one.
+
+    Attributes
+    ----------
+    loop : Loop
+        Of all of them together: states and traced values follow each other as the nodes do.
+    bits : int
+        Which nodes, by number.
+    nodes : list of Apply
+    """
+
+    loop: Loop
+    bits: int
+    nodes: list[Apply]
+
+
+class _Clusters:
+    """Which loops need which, while some of them become one."""
+
+    def __init__(self, order: Sequence[Apply], scans: Sequence[Apply]):
+        number = {node: k for k, node in enumerate(scans)}
+        behind: dict[Apply, int] = {}
+        self.behind: list[int] = []
+        for node in order:
+            bits = 0
+            for v in node.inputs:
+                bits |= 0 if v.owner is None else behind.get(v.owner, 0)
+            if node in number:
+                self.behind.append(bits)
+                bits |= 1 << number[node]
+            behind[node] = bits
+
+    def union(self, a: _Cluster, b: _Cluster) -> _Cluster | None:
+        """Both as one, if that saves work and makes no circle."""
+        if self._behind(a) & b.bits or self._behind(b) & a.bits:
+            return None
+        loop = _union(a.loop, b.loop)
+        if loop is None:
+            return None
+        made = _Cluster(loop, a.bits | b.bits, [*a.nodes, *b.nodes])
+        needed = self._behind(a) | self._behind(b)
+        for k, bits in enumerate(self.behind):
+            if made.bits >> k & 1:
+                self.behind[k] = needed
+            elif bits & made.bits:
+                self.behind[k] |= needed | made.bits
+        return made
+
+    def _behind(self, cluster: _Cluster) -> int:
+        found = 0
+        for k, bits in enumerate(self.behind):
+            if cluster.bits >> k & 1:
+                found |= bits
+        return found
+
+
+def _union(a: Loop, b: Loop) -> Loop | None:
+    """The loop that does the work of both, if they have some in common."""
+    if not _may_share(a, b):
+        return None
+    both = replace(
+        a,
+        sequences=(*a.sequences, *b.sequences),
+        states=(*a.states, *b.states),
+        others=(*a.others, *b.others),
+        traced=(*a.traced, *b.traced),
+    )
+    if a.op.checkpoint != b.op.checkpoint:
+        both = replace(both, op=a.op.changed(checkpoint=None))
+    number = numbered(both, [] if b.condition is None else [b.condition])
+    if a.condition is not None and number[a.condition] != number[b.condition]:
+        return None
+    return both if _share(a, b, number) else None
+
+
+def _may_share(a: Loop, b: Loop) -> bool:
+    """A look at the inputs: values that differ from step to step come from them alone."""
+    mine = {g.outside for g in a.changing}
+    return any(g.outside in mine for g in b.changing)
+
+
+def _share(a: Loop, b: Loop, number: dict[Variable, int]) -> bool:
+    """Whether a state or a value that is worth it is the same in both loops."""
+    mine = {number[s.inside] for s in a.states if number[s.after] != number[s.inside]}
+    if any(number[s.inside] in mine for s in b.states):
+        return True
+    mine = {number[v] for v in _dear(a)}
+    return any(number[v] in mine for v in _dear(b))
+
+
+def _dear(loop: Loop) -> list[Variable]:
+    """Values in the body that differ from step to step and that one would not compute twice."""
+    varying = {g.inside for g in loop.changing}
+    found = []
+    for node in toposort(loop.outputs, loop.inside):
+        if varying.isdisjoint(node.inputs):
+            continue
+        varying.update(node.outputs)
+        kind = getattr(node.op, "kind", None)
+        cheap = kind == "Elementwise" and getattr(node.op, "cost", 0) < WORTH_SHARING
+        if not cheap and kind not in {"View", "Size"}:
+            found += node.outputs
+    return found
+
+
+# -- the graph around them -------------------------------------------------------------------------
+
+
+def _rebuilt(
+    outputs: Sequence[Variable], keep: Collection[Variable], clusters: Sequence[_Cluster]
+) -> list[Variable]:
+    """The graph with one node for each cluster."""
+    cluster_of = {node: cluster for cluster in clusters for node in cluster.nodes}
+    memo: dict[Variable, Variable] = {v: v for v in keep}
+    stack = [v.owner for v in outputs][::-1]
+    while stack:
+        node = stack.pop()
+        if node is None or all(v in memo for v in node.outputs):
+            continue
+        cluster = cluster_of.get(node)
+        nodes = [node] if cluster is None else cluster.nodes
+        missing = [
+            v.owner
+            for n in nodes
+            for v in reversed(n.inputs)
+            if v.owner is not None and v not in memo
+        ]
+        if missing:
+            stack += [node, *missing]
+        elif cluster is not None:
+            with on_behalf_of(node.where):
+                memo |= _as_one(cluster, memo)
+        else:
+            inputs = [memo.get(v, v) for v in node.inputs]
+            same = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+            made = node if same else node.clone_with_new_inputs(inputs)
+            memo |= zip(node.outputs, made.outputs, strict=True)
+    return [memo.get(v, v) for v in outputs]
+
+
+def _as_one(cluster: _Cluster, memo: dict[Variable, Variable]) -> dict[Variable, Variable]:
+    """For the outputs of all nodes those of the one that takes their place."""
+    made = cluster.loop.around(memo).node()
+    states = iter(made.outputs)
+    traces = iter(made.outputs[len(cluster.loop.states) :])
+    found: dict[Variable, Variable] = {}
+    for node in cluster.nodes:
+        n, m = node.op.n_states, node.op.n_traced  # type: ignore[attr-defined]
+        found |= zip(node.outputs[:n], states, strict=False)
+        found |= zip(node.outputs[n : n + m], traces, strict=False)
+        found |= {v: made.outputs[-1] for v in node.outputs[n + m :]}
+    return found

@@ -1,0 +1,408 @@
+"""Rewrites of loops: in their bodies, of their inputs and results, and of several into one.
+
+Each compares values, computed node by node, before and after, and looks at what became of the loop.
+"""
+
+import numpy as np
+import pytest
+
+import numbagrad as ng
+from numbagrad import tensor as T
+from numbagrad.errors import ShapeError
+from numbagrad.graph.frozen import FrozenGraph
+from numbagrad.graph.traverse import toposort
+from numbagrad.ops.interpret import interpret
+from numbagrad.ops.scanning import Scan
+from numbagrad.printing import pp
+from numbagrad.rewrite import rewrite, stabilized
+
+a, b = T.dscalar("a"), T.dscalar("b")
+n = T.lscalar("n")
+u, v, w = (T.dvector(name) for name in "uvw")
+X, Y, W = (T.dmatrix(name) for name in "XYW")
+
+VALUES = {
+    a: np.array(0.3),
+    b: np.array(-0.7),
+    n: np.array(5),
+    u: np.array([0.5, -0.2, 0.1]),
+    v: np.linspace(-1.0, 1.5, 5),
+    w: np.linspace(2.0, 0.3, 5) ** 2,
+    X: np.linspace(-1.0, 1.0, 15).reshape(5, 3),
+    Y: np.linspace(0.2, 1.7, 15).reshape(5, 3),
+    W: np.linspace(-0.6, 0.7, 9).reshape(3, 3),
+}
+
+
+def inside(outer, sequence):
+    """An input of a body for an input of its node."""
+    shape = outer.type.shape[1:] if sequence else outer.type.shape
+    return T.TensorType(outer.type.dtype, shape)(f"{outer.name or ''}_")
+
+
+def loop(step, steps=n, sequences=(), states=(), others=(), until=False, **kwargs):
+    """A Scan of a step function ``(*elements, *states, *others) -> (next states, traced)``."""
+    outer = [T.as_tensor(x) for x in (*sequences, *states, *others)]
+    inputs = [inside(x, k < len(sequences)) for k, x in enumerate(outer)]
+    after, traced, *condition = step(*inputs)
+    outputs = [T.as_tensor(x) for x in (*after, *traced, *condition)]
+    body = FrozenGraph(inputs, outputs)
+    op = Scan(
+        body=body, n_sequences=len(sequences), n_states=len(states), until=until, checkpoint=None
+    )
+    return op(steps, *outer, return_list=True)
+
+
+def scans(outputs):
+    return [node for node in toposort(outputs) if isinstance(node.op, Scan)]
+
+
+def the_scan(outputs):
+    (node,) = scans(outputs)
+    return node
+
+
+def counts(node):
+    """How many sequences, states, other inputs and traces a loop has."""
+    op = node.op
+    return op.n_sequences, op.n_states, op.n_others, op.n_traced
+
+
+def rewritten(*outputs, **other_values):
+    """The outputs rewritten; they have the same values."""
+    made = rewrite(outputs)
+    values = VALUES | {k: np.asarray(x) for k, x in other_values.items()}
+    for old, new in zip(interpret(outputs, values), interpret(made, values), strict=True):
+        np.testing.assert_allclose(new, old, rtol=1e-13, atol=1e-15)
+        assert new.dtype == old.dtype
+        assert new.shape == old.shape
+    return made
+
+
+def body(node):
+    return [pp(x) for x in node.op.body.outputs]
+
+
+# -- inside bodies ---------------------------------------------------------------------------------
+
+
+def test_bodies_are_simplified():
+    made = rewritten(*loop(lambda s, c: ([(s + 0) ** 2 * c * 1.0], []), states=[a], others=[b]))
+    assert body(the_scan(made)) == ["(b_ * sqr(a_))"] or body(the_scan(made)) == ["(sqr(a_) * b_)"]
+
+
+def test_bodies_are_stabilised_before_derivatives():
+    out = loop(lambda x, s: ([s + T.log(1 + T.exp(x))], []), sequences=[v], states=[a])
+    (made, *_) = stabilized(out)
+    assert body(made.owner) == ["(a_ + softplus(v_))"]
+    again = stabilized([made])
+    assert again[0] is made
+
+
+def test_what_is_stable_stays_itself():
+    (out,) = loop(lambda s: ([s * 2.0], []), states=[a])
+    assert stabilized([out])[0] is out
+
+
+def test_bodies_of_bodies_are_simplified():
+    def outer(s):
+        (inner,) = loop(lambda t: ([t * 1.0 + 0.0 + T.log(T.exp(t))], []), states=[s], steps=2)
+        return [inner + 0], []
+
+    node = the_scan(rewritten(*loop(outer, states=[a])))
+    (within,) = scans(node.op.body.outputs)
+    assert body(within) == ["(t + t)"] or len(toposort(within.op.body.outputs)) == 1
+
+
+def test_equal_loops_are_one():
+    first = loop(lambda x, s: ([s * x], [s]), sequences=[v], states=[a])
+    second = loop(lambda x, s: ([s * x], [s]), sequences=[v], states=[a])
+    made = rewritten(*first, *second)
+    assert len(scans(made)) == 1
+    assert made[0] is made[2]
+
+
+def test_lower_levels_only_go_inside():
+    out = loop(lambda s, c: ([ng.consider_constant(s) * 1.0], [s, s]), states=[a], others=[2.0 * b])
+    (none, *_) = rewrite(out, level="none")
+    assert "consider_constant" not in body(none.owner)[0]
+    (fast, *_) = rewrite(out, level="fast_compile")
+    assert counts(fast.owner) == counts(out[0].owner)
+    assert interpret([none, fast], VALUES) == interpret([out[0]] * 2, VALUES)
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+
+def test_unused_traces_states_and_inputs_are_dropped():
+    def step(x, y, s, t, c, d):
+        return [s * x + c, t * y + d], [s + x, t + y]
+
+    outs = loop(step, sequences=[v, w], states=[a, b], others=[a, b])
+    node = the_scan(rewritten(outs[0]))
+    assert counts(node) == (1, 1, 1, 0)
+    node = the_scan(rewritten(outs[3]))
+    assert counts(node) == (1, 1, 1, 1)
+    assert scans(rewritten(outs[3].shape[0])) == []
+
+
+def test_states_that_only_need_each_other_are_dropped():
+    out = loop(lambda s, t, r: ([s * 0.5, r, t + r], []), states=[a, a, b])
+    assert counts(the_scan(rewritten(out[0]))) == (0, 1, 0, 0)
+    assert counts(the_scan(rewritten(out[1]))) == (0, 2, 0, 0)
+
+
+def test_dropping_goes_through_one_loop_to_another():
+    first = loop(lambda x, s: ([s * x], [s, s + x]), sequences=[v], states=[a])
+    second = loop(
+        lambda x, y, s, t: ([s + x, t + y], []), sequences=[first[1], first[2]], states=[a, b]
+    )
+    made = rewritten(second[0])
+    assert sorted(map(counts, scans(made))) == [(1, 1, 0, 0), (1, 1, 0, 1)]
+
+
+def test_a_state_that_never_changes_is_no_state():
+    out = loop(lambda x, s, c: ([s + c * x, c * 1.0], [s]), sequences=[v], states=[a, b])
+    made = rewritten(*out)
+    assert counts(the_scan(made)) == (1, 1, 1, 1)
+    assert made[1] is b
+
+
+def test_states_that_change_places_with_equal_ones_never_change():
+    out = loop(lambda s, t: ([t, s], []), states=[a, a])
+    assert rewritten(*out) == [a, a]
+
+
+def test_equal_states_and_equal_traces_are_one():
+    out = loop(lambda s, t: ([s * 0.5 + t, t * 0.5 + s], [s + 1, t + 1]), states=[a, a])
+    made = rewritten(*out)
+    assert counts(the_scan(made)) == (0, 1, 0, 1)
+    assert made[0] is made[1]
+
+
+def test_states_that_begin_alike_but_go_apart_stay_two():
+    out = loop(lambda s, t, r: ([s + t, t + r, r * 2.0], []), states=[a, a, a])
+    assert counts(the_scan(rewritten(*out))) == (0, 3, 0, 0)
+
+
+def test_equal_inputs_are_one():
+    out = loop(
+        lambda x, y, s, c, d: ([s * x + y * c + d], []),
+        sequences=[v, v],
+        states=[a],
+        others=[b, b],
+    )
+    assert counts(the_scan(rewritten(*out))) == (1, 1, 1, 0)
+
+
+def test_numbers_go_into_the_body_and_arrays_do_not():
+    out = loop(lambda s, c, d: ([s * c + d.sum()], []), states=[a], others=[2.0, np.arange(100.0)])
+    node = the_scan(rewritten(*out))
+    assert node.op.n_others == 1
+    assert node.inputs[-1].type.ndim == 1
+
+
+def test_a_spread_sequence_is_no_sequence():
+    ones = T.ones_like(v) * b
+    out = loop(lambda x, y, s: ([s * x + y], []), v.shape[0], [v, ones], [a])
+    node = the_scan(rewritten(*out))
+    assert counts(node) == (1, 1, 1, 0)
+
+
+def test_a_trace_of_an_input_is_the_input():
+    out = loop(lambda x, s, c: ([s + x], [x, c]), sequences=[v], states=[a], others=[b])
+    made = rewritten(*out)
+    assert made[1] is v
+    assert counts(the_scan(made)) == (1, 1, 0, 0)
+
+
+# -- the last of a trace ---------------------------------------------------------------------------
+
+
+def test_the_last_of_a_trace_is_the_last_state():
+    out = loop(lambda x, s: ([s * x], [s * x]), 5, sequences=[v], states=[a])
+    made = rewritten(out[1][-1])
+    assert counts(the_scan(made)) == (1, 1, 0, 0)
+    assert made[0].owner.op == the_scan(made).op
+
+
+@pytest.mark.parametrize("value", ["state", "computed", "held"])
+def test_there_must_be_a_step_for_a_last_value(value):
+    def step(x, s):
+        after = s * x
+        return [after], [{"state": after, "computed": after + x, "held": after * s}[value]]
+
+    out = loop(step, v.shape[0], sequences=[v], states=[a])
+    made = rewritten(out[1][-1])
+    assert the_scan(made).op.n_traced == 0
+    for graph in ([out[1][-1]], made):
+        with pytest.raises(IndexError, match="out of bounds") as caught:
+            interpret(graph, VALUES | {v: np.zeros(0)})
+        assert "test_rewrite_loops.py" in str(caught.value)
+
+
+def test_the_last_of_a_trace_of_arrays():
+    def step(x, s):
+        after = T.tanh(s @ x)
+        return [after], [after, after * s]
+
+    out = loop(step, 4, sequences=[T.stack([W] * 4)], states=[u])
+    made = rewritten(out[1][-1, 1:], out[2][-1])
+    assert counts(the_scan(made)) == (1, 2, 0, 0)
+
+
+def test_a_trace_that_is_kept_is_no_reason_for_more_states():
+    out = loop(lambda x, s: ([s * x], [s + x * s]), sequences=[v], states=[a])
+    node = the_scan(rewritten(out[1][-1], out[1].sum(), out[1] * 2))
+    assert counts(node) == (1, 1, 0, 1)
+
+
+# -- few steps -------------------------------------------------------------------------------------
+
+
+def test_no_step_and_one_step_are_no_loop():
+    def step(x, s, c):
+        return [s * x + c], [s, s + x]
+
+    for steps, x in ((0, v[:0]), (1, v[:1])):
+        made = rewritten(*loop(step, steps, [x], [a], [b]))
+        assert scans(made) == []
+
+
+def test_the_sequence_of_one_step_has_one_element():
+    made = rewrite(loop(lambda x, s: ([s * x], []), 1, [v], [a]))
+    assert scans(made) == []
+    with pytest.raises(ShapeError):
+        interpret(made, VALUES)
+
+
+# -- several loops ---------------------------------------------------------------------------------
+
+
+def test_more_traces_of_the_same_states_are_one_loop():
+    def step(x, s):
+        return [s * 0.9 + x**2], [s]
+
+    def more(x, s):
+        after = s * 0.9 + x**2
+        return [after], [after, T.exp(s) * x]
+
+    made = rewritten(*loop(step, sequences=[v], states=[a]), *loop(more, sequences=[v], states=[a]))
+    assert counts(the_scan(made)) == (1, 1, 0, 3)
+    assert made[0] is made[2]
+
+
+def test_tangents_join_what_they_belong_to():
+    def primal(x, s, c):
+        return [s * c + x], [s]
+
+    def dual(x, s, ds, c, dc):
+        return [s * c + x, ds * c + s * dc], [ds]
+
+    made = rewritten(
+        *loop(primal, sequences=[v], states=[a], others=[b]),
+        *loop(dual, sequences=[v], states=[a, 0.0], others=[b, 1.0]),
+    )
+    assert counts(the_scan(made)) == (1, 2, 1, 2)
+
+
+def test_lengths_need_only_be_known_to_be_equal():
+    def step(x, s):
+        return [T.exp(x) * s], [s]
+
+    first = loop(step, v.shape[0], [v], [a])
+    second = loop(lambda x, s: ([T.exp(x) * s], [s * 2.0]), (v * w).shape[0], [v], [a])
+    assert len(scans(rewritten(*first, *second, v * w))) == 1
+
+
+def test_loops_with_nothing_in_common_stay_apart():
+    first = loop(lambda x, s: ([s * x], [s]), sequences=[v], states=[a])
+    second = loop(lambda x, s: ([s + x], [s]), sequences=[v], states=[a])
+    third = loop(lambda x, s: ([s + x], [s]), sequences=[w], states=[b])
+    assert len(scans(rewritten(*first, *second, *third))) == 3
+
+
+def test_a_dear_value_is_computed_in_one_loop():
+    first = loop(lambda x, s: ([s * T.exp(x)], []), sequences=[v], states=[a])
+    second = loop(lambda x, s: ([s - T.exp(x)], []), sequences=[v], states=[b])
+    node = the_scan(rewritten(*first, *second))
+    assert counts(node) == (1, 2, 0, 0)
+    assert sum(pp(m.out).startswith("exp") for m in toposort(node.op.body.outputs)) == 1
+
+
+def test_a_loop_that_needs_another_is_not_one_with_it():
+    def step(x, s):
+        return [s * T.exp(x)], [s]
+
+    first = loop(step, sequences=[v], states=[a])
+    second = loop(lambda x, y, s: ([s * T.exp(x) + y], []), sequences=[v, first[1]], states=[a])
+    assert len(scans(rewritten(*first, *second))) == 2
+
+
+def test_no_circle_is_made():
+    def exp(x, s):
+        return [s * T.exp(x)], [s]
+
+    def sin(x, s):
+        return [s * T.sin(x)], [s]
+
+    # Each pair could be one loop, but not both: the second of one needs the first of the other.
+    one = loop(exp, sequences=[v], states=[a])
+    two = loop(sin, sequences=[w], states=[a])
+    after_one = loop(lambda x, s: ([s * T.sin(x)], [s + 1]), sequences=[w], states=[one[0]])
+    after_two = loop(lambda x, s: ([s * T.exp(x)], [s + 1]), sequences=[v], states=[two[0]])
+    made = rewritten(*one, *two, *after_one, *after_two)
+    assert len(scans(made)) == 3
+
+
+def test_three_loops_become_one_in_a_graph_between_them():
+    def exp(x, s):
+        return [s * T.exp(x)], [s]
+
+    one = loop(exp, sequences=[v], states=[a])
+    two = loop(lambda x, s: ([s + T.exp(x)], [s]), sequences=[v], states=[b])
+    middle = T.exp(one[1]).sum() + two[0]
+    three = loop(lambda x, s: ([s - T.exp(x)], [s]), sequences=[v], states=[a])
+    made = rewritten(middle * three[1], two[1])
+    assert len(scans(made)) == 1
+
+
+# -- loops that end by themselves ------------------------------------------------------------------
+
+
+def doubling(s, c):
+    after = s * 2.0
+    return [after], [s, after], after > c
+
+
+def test_a_loop_that_ends_by_itself_keeps_what_ends_it():
+    def step(s, t, c):
+        after = s * 2.0
+        return [after, t + 1.0], [s, t * 2], after > c
+
+    out = loop(step, 50, states=[1.0, b], others=[100.0], until=True)
+    made = rewritten(out[1], out[-1])
+    assert counts(the_scan(made)) == (0, 2, 0, 0)
+    made = rewritten(out[-1])
+    assert counts(the_scan(made)) == (0, 1, 0, 0)
+    made = rewritten(out[2][-1])
+    assert the_scan(made).op.n_traced == 0
+
+
+def test_loops_that_end_by_the_same_condition_are_one():
+    first = loop(doubling, 50, states=[1.0], others=[100.0], until=True)
+    second = loop(
+        lambda s, c: ([s * 2.0], [s + 1.0], s * 2.0 > c),
+        50,
+        states=[1.0],
+        others=[100.0],
+        until=True,
+    )
+    third = loop(
+        lambda s, c: ([s * 2.0], [s + 1.0], s * 2.0 > c),
+        50,
+        states=[1.0],
+        others=[30.0],
+        until=True,
+    )
+    assert len(scans(rewritten(*first, *second, *third))) == 2
