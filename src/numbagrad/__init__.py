@@ -40,6 +40,7 @@ from .graph.traverse import clone_replace, graph_replace
 from .graph.type import Type
 from .ops.branching import ifelse
 from .printing import debugprint, dprint, pp
+from .scan import foldl, foldr, map, reduce, scan, scan_checkpoints, until
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,8 @@ __all__ = [
     "disconnected_grad",
     "dprint",
     "errors",
+    "foldl",
+    "foldr",
     "function",
     "get_mode",
     "grad",
@@ -83,13 +86,18 @@ __all__ = [
     "hessian_vector_product",
     "ifelse",
     "jacobian",
+    "map",
     "pp",
     "printing",
     "pullback",
     "pushforward",
+    "reduce",
+    "scan",
+    "scan_checkpoints",
     "shared",
     "subgraph_grad",
     "tensor",
+    "until",
     "using",
     "vectorize_graph",
     "verify_grad",

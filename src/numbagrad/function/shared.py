@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,27 @@ from ..config import config
 from ..graph.basic import Variable
 from ..graph.tensor import TensorType, TensorVariable
 
-__all__ = ["SharedVariable", "TensorSharedVariable", "shared"]
+__all__ = ["SharedVariable", "TensorSharedVariable", "new_shared_variables", "shared"]
+
+#: Lists that receive each shared variable that is made.
+_watchers: ContextVar[tuple[list[SharedVariable], ...]] = ContextVar("watchers", default=())
+
+
+@contextmanager
+def new_shared_variables() -> Iterator[list[SharedVariable]]:
+    """The shared variables that are made within the block, such as the generators of draws.
+
+    >>> with new_shared_variables() as made:
+    ...     count = shared(0)
+    >>> made == [count]
+    True
+    """
+    made: list[SharedVariable] = []
+    token = _watchers.set((*_watchers.get(), made))
+    try:
+        yield made
+    finally:
+        _watchers.reset(token)
 
 
 class SharedVariable(Variable):
@@ -31,6 +54,12 @@ class SharedVariable(Variable):
 
     container: list[Any]
     default_update: Any
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.default_update = None
+        for made in _watchers.get():
+            made.append(self)
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
         """The value: a copy, or with ``borrow`` the array itself."""

@@ -80,7 +80,9 @@ def check_sizes(node: Apply, inputs: Sequence[Any]) -> None:
         )
         for x, v in zip(inputs, node.inputs, strict=True)
     ]
+    given = dict(zip(node.inputs, inputs, strict=True)) if node.op.kind == "Control" else {}
     for a, b in node.op.same_sizes(shapes, *node.inputs):
+        a, b = (int(given[s]) if isinstance(s, Variable) and s in given else s for s in (a, b))
         numbers = isinstance(a, (int, np.integer)) and isinstance(b, (int, np.integer))
         if numbers and a != b:
             raise ShapeError(
@@ -91,6 +93,8 @@ def check_sizes(node: Apply, inputs: Sequence[Any]) -> None:
 
 def _pattern_of(node: Apply) -> str:
     """The sizes that a function of whole arrays takes."""
+    if node.op.kind == "Control":  # type: ignore[attr-defined]
+        return f" ({words})" if (words := getattr(node.op, "sizes_mean", "")) else ""
     if not isinstance(node.op, Block):
         return ""
     return f" (the arguments are {node.op.signature.split('->')[0]})"

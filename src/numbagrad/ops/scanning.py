@@ -73,6 +73,8 @@ class Scan(Control, abstract=True):
     """
 
     __props__ = ("body", "n_sequences", "n_states", "until", "checkpoint", "truncate")
+    #: What errors about sizes say behind them.
+    sizes_mean = "a loop takes an element of each sequence in each step"
 
     def __init__(
         self,
