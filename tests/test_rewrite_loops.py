@@ -196,10 +196,11 @@ def test_equal_inputs_are_one():
 
 
 def test_numbers_go_into_the_body_and_arrays_do_not():
-    out = loop(lambda s, c, d: ([s * c + d.sum()], []), states=[a], others=[2.0, np.arange(100.0)])
-    node = the_scan(rewritten(*out))
-    assert node.op.n_others == 1
-    assert node.inputs[-1].type.ndim == 1
+    def step(s, c, d):
+        return [(d * s).sum() * c], []
+
+    node = the_scan(rewritten(*loop(step, states=[a], others=[2.0, np.arange(100.0) / 1e4])))
+    assert counts(node) == (0, 1, 1, 0)
 
 
 def test_a_spread_sequence_is_no_sequence():
@@ -406,3 +407,75 @@ def test_loops_that_end_by_the_same_condition_are_one():
         until=True,
     )
     assert len(scans(rewritten(*first, *second, *third))) == 2
+
+
+# -- work before the loop --------------------------------------------------------------------------
+
+
+def test_dear_work_that_is_the_same_in_each_step_is_done_before():
+    def step(s, c, m):
+        return [s * T.exp(c) + (m @ m).sum()], []
+
+    node = the_scan(rewritten(*loop(step, states=[a], others=[b, W])))
+    assert counts(node) == (0, 1, 2, 0)
+    assert all(x.type.ndim == 0 for x in node.inputs)
+
+
+def test_cheap_numbers_and_views_stay_in_the_loop():
+    def step(x, s, c, m):
+        return [s * (1 - c) + (m.T[1:] * x).sum()], []
+
+    node = the_scan(rewritten(*loop(step, sequences=[v], states=[a], others=[b, W])))
+    assert [x.owner for x in node.inputs] == [None] * 5
+
+
+def test_what_may_fail_waits_for_a_step():
+    def step(s, c):
+        return [s + c[7]], []
+
+    for steps in (0, 3):
+        out = loop(step, n, states=[a], others=[u])
+        (made,) = rewrite(out)
+        if steps:
+            with pytest.raises(IndexError):
+                interpret([made], VALUES | {n: np.array(steps)})
+        else:
+            assert interpret([made], VALUES | {n: np.array(steps)}) == [VALUES[a]]
+
+
+def test_an_array_that_a_kernel_needs_is_stored_once():
+    def step(s, m):
+        return [T.tanh(s @ (m * 2.0) @ (m + 1.0))], []
+
+    node = the_scan(rewritten(*loop(step, states=[W], others=[W])))
+    assert counts(node) == (0, 1, 2, 0)
+    assert W not in node.inputs[2:]
+
+
+def test_a_trace_of_what_never_changes_is_spread():
+    out = loop(lambda s, c, m: ([s * c], [c + 1, m * 2]), states=[a], others=[b, W])
+    made = rewritten(*out)
+    assert counts(the_scan(made)) == (0, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "product"),
+    [
+        (X, lambda x, m: x @ m),
+        (X, lambda x, m: m @ x),
+        (T.stack([Y, X]), lambda x, m: (x @ m).sum(axis=0)),
+        (T.stack([Y, X]), lambda x, m: (x @ m.T).sum(axis=0)),
+    ],
+)
+def test_products_with_one_matrix_are_one_product(sequence, product):
+    def step(x, s, m):
+        return [T.tanh(product(x, m) + s)], []
+
+    node = the_scan(rewritten(*loop(step, sequence.shape[0], [sequence], [u], [W])))
+    assert counts(node) == (1, 1, 0, 0)
+    assert "@" not in body(node)[0]
+
+
+def test_products_with_a_state_stay():
+    node = the_scan(rewritten(*loop(lambda s, m: ([T.tanh(s @ m)], []), states=[u], others=[W])))
+    assert counts(node) == (0, 1, 1, 0)

@@ -15,6 +15,7 @@ from ..graph.frozen import FrozenGraph
 from .algebra import ALGEBRA, CASTS
 from .around import pruned
 from .fold import FOLD
+from .hoist import HOIST
 from .loops import LOOPS
 from .merge import Rewriter
 from .pattern import Local, Node, Scope, on
@@ -74,7 +75,7 @@ PASSES: list[Pass] = [
     Pass("stabilize", [*CONTROLS, *STABILIZE], "default", merge=False),
     Pass(
         "simplify",
-        [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA, *LOOPS],
+        [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA, *LOOPS, *HOIST],
         "default",
     ),
 ]
