@@ -58,12 +58,11 @@ def _worth_moving(loop: Loop, nodes: Sequence[Apply], scope: Scope) -> list[Vari
     fixed: set[Any] = {g.inside for g in loop.others}
     costs: dict[Variable, int] = {}
     for node in nodes:
-        if all(v in fixed or isinstance(v, Constant) for v in node.inputs) and _pure(node):
-            # A check that fails is an error only if there is a step.
-            if certain or not node.op.checks(*node.inputs):  # type: ignore[attr-defined]
-                fixed.update(node.outputs)
-                cost = _cost(node) + sum(costs.get(v, 0) for v in set(node.inputs))
-                costs |= dict.fromkeys(node.outputs, cost)
+        # A check that fails is an error only if there is a step.
+        if _is_fixed(node, fixed) and (certain or not _has_checks(node)):
+            fixed.update(node.outputs)
+            cost = _cost(node) + sum(costs.get(v, 0) for v in set(node.inputs))
+            costs |= dict.fromkeys(node.outputs, cost)
     found: dict[Variable, None] = {}
     traced = set(loop.traced)
     for v in loop.outputs:
@@ -110,6 +109,14 @@ def _cost(node: Any) -> int:
     return 0 if node.op.kind == "Size" else MUCH
 
 
+def _is_fixed(node: Any, fixed: set[Any]) -> bool:
+    return all(v in fixed or isinstance(v, Constant) for v in node.inputs) and _pure(node)
+
+
+def _has_checks(node: Any) -> bool:
+    return bool(node.op.checks(*node.inputs))
+
+
 def _pure(node: Any) -> bool:
     tensors = all(isinstance(v.type, TensorType) for v in (*node.inputs, *node.outputs))
     return tensors and getattr(node.op, "kind", None) in PURE_KINDS | {"Control"}
@@ -139,7 +146,7 @@ def products_at_once(node: Node, scope: Scope) -> Any:
     fixed: set[Any] = {g.inside for g in loop.others}
     new: dict[Variable, Given] = {}
     for inner in toposort(loop.outputs, loop.inside):
-        if all(v in fixed or isinstance(v, Constant) for v in inner.inputs) and _pure(inner):
+        if _is_fixed(inner, fixed):
             fixed.update(inner.outputs)
             continue
         out = inner.outputs[0]
