@@ -206,6 +206,7 @@ def debugprint(
     for outputs, order in _graphs(graph):
         for variable in outputs:
             tree.write(variable, order)
+    tree.write_inner_graphs()
     text = "\n".join(tree.lines)
     if isinstance(file, str):
         if file != "str":
@@ -250,11 +251,38 @@ class _Tree:
         self.lines: list[str] = []
         self.numbers: dict[Any, int] = {}
         self.expanded: set[Apply] = set()
+        #: Nodes whose Op holds graphs, and what stands for the inputs of these outside.
+        self.holders: dict[Apply, None] = {}
+        self.outside: dict[Variable, Variable] = {}
 
-    def write(self, root: Variable, order: dict[Apply, int]) -> None:
+    def write_inner_graphs(self) -> None:
+        """The graphs inside Ops, such as the step of a loop, below the graph they are in."""
+        done = 0
+        while done < len(self.holders):
+            if not done:
+                self.lines += ["", "Inner graphs:"]
+            node = list(self.holders)[done]
+            op: Any = node.op
+            self.lines += ["", self._line(node.outputs[0], {}, whole=True)]
+            words = getattr(op, "output_words", None)
+            for graph in op.graphs:
+                # The inputs of a graph inside are the last ones of its node.
+                self.outside |= dict(
+                    zip(graph.inputs, node.inputs[-len(graph.inputs) :], strict=False)
+                )
+                if len(op.graphs) > 1:
+                    self.lines.append(f" {_prop_of(op, graph)}:")
+                for k, output in enumerate(graph.outputs):
+                    start = " " if words is None else f" {words()[k]}: "
+                    self.write(output, {}, start)
+            done += 1
+
+    def write(self, root: Variable, order: dict[Apply, int], start: str = "") -> None:
         # A row: the variable (None for what is left out), its depth, what stands before it on its
         # line, and what stands before the lines of its inputs.
-        stack: list[tuple[Variable | None, int, str, str]] = [(root, 1, "", " ")]
+        stack: list[tuple[Variable | None, int, str, str]] = [
+            (root, 1, start, " " + " " * bool(start))
+        ]
         while stack:
             variable, depth, before, below = stack.pop()
             if variable is None:
@@ -278,17 +306,22 @@ class _Tree:
         self.expanded.add(node)
         return list(node.inputs)
 
-    def _line(self, variable: Variable, order: dict[Apply, int]) -> str:
+    def _line(self, variable: Variable, order: dict[Apply, int], whole: bool = False) -> str:
         node = variable.owner
         if node is None:
             words = [leaf_text(variable)]
         else:
-            words = [f"{node.op}" if node.nout == 1 else f"{node.op}.{variable.index}"]
+            if getattr(node.op, "graphs", ()):
+                self.holders.setdefault(node)
+            one = whole or node.nout == 1
+            words = [f"{node.op}" if one else f"{node.op}.{variable.index}"]
         if self.ids:
-            words.append(f"[id {self._id(variable if node is None else node)}]")
+            words.append(f"[id {self._id(_source(variable))}]")
         if self.print_type:
             words.append(f"<{variable.type}>")
-        if node is not None and variable.name:
+        if self.ids and variable in self.outside:
+            words.append(f"-> [id {self._id(_source(self.outside[variable]))}]")
+        if node is not None and variable.name and not whole:
             words.append(repr(variable.name))
         if node in order:
             words.append(str(order[node]))
@@ -299,6 +332,16 @@ class _Tree:
         if self.ids == "CHAR":
             return _letters(number)
         return str(number) if self.ids == "int" else str(id(item))
+
+
+def _source(variable: Variable) -> Variable | Apply:
+    """What makes a variable, or itself."""
+    return variable if variable.owner is None else variable.owner
+
+
+def _prop_of(op: Any, graph: Any) -> str:
+    """What an Op calls a graph that it holds."""
+    return next((n for n in op.__props__ or () if getattr(op, n) is graph), "graph")
 
 
 def _letters(number: int) -> str:

@@ -101,6 +101,35 @@ class Scan(Control, abstract=True):
             truncate=truncate,
         )
 
+    # -- printing --------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        words = [f"{n} {what}{'s' * (n != 1)}" for n, what in self._counts() if n]
+        words += ["until"] * self.until
+        more = [f"{n}={getattr(self, n)!r}" for n in ("checkpoint", "truncate") if getattr(self, n)]
+        return f"Scan{{{', '.join([*words, *more])}}}"
+
+    def _counts(self) -> list[tuple[int, str]]:
+        return [
+            (self.n_sequences, "sequence"),
+            (self.n_states, "state"),
+            (self.n_traced, "trace"),
+        ]
+
+    def pretty(self, node: Apply) -> list[Any]:
+        """How `pp` prints it: what is inside is shown by `debugprint`."""
+        made: list[Any] = ["scan("]
+        for k, x in enumerate(node.inputs):
+            made += [", ", x] if k else [x]
+        return [*made, ")"]
+
+    def output_words(self) -> list[str]:
+        """What the outputs of the body are, for `debugprint`."""
+        states = self.body.inputs[self.inner.states]
+        made = [f"next {v.name or f'state {k}'}" for k, v in enumerate(states)]
+        made += [f"trace {k}" for k in range(self.n_traced)]
+        return made + ["until"] * self.until
+
     # -- structure -------------------------------------------------------------------------
 
     @property

@@ -25,7 +25,7 @@ from .arguments import (
 from .body import close_over
 from .returned import Returned, read_returned
 from .states import State, agree, fixed_state, states_of
-from .steps import Length, elements_of, number_of_steps
+from .steps import Length, elements_of, number_of_steps, takes_all
 
 __all__ = ["scan"]
 
@@ -229,6 +229,9 @@ class _Loop:
                 "one that is not fed back"
             )
             raise ValueError(complaint(words))
+        for out, state in zip(given, self.states, strict=True):
+            if state is not None and out.owner is not None and out.name:
+                state.call_it(out.name)
         self._find_updates(made)
 
     def _find_updates(self, made: Sequence[Any]) -> None:
@@ -249,7 +252,8 @@ class _Loop:
         """Find the number of steps and what they take of the sequences."""
         self.steps = number_of_steps(n_steps, self.sources, self.returned.condition is not None)
         for source in self.sources:
-            self.sequences += elements_of(source, self.steps, self.backwards, n_steps is None)
+            whole = takes_all(n_steps, source)
+            self.sequences += elements_of(source, self.steps, self.backwards, whole)
 
     def connect(self) -> None:
         """Make the results of a step of the types of what they are fed to."""

@@ -45,12 +45,19 @@ class State:
     initial: list[Any]
     inside: list[Any]
     widens: bool = True
+    #: A better dtype for a Python integer, which has none of its own.
+    guess: str | None = None
 
     @property
     def dtype(self) -> str:
         """The dtype in the loop."""
         made: str = self.inside[0].type.dtype
         return made
+
+    def call_it(self, name: str) -> None:
+        """Name the variables in the step by what the step calls its output."""
+        for back, variable in enumerate(self.inside, 1):
+            variable.name = f"{name}[t-{back}]"
 
 
 def states_of(output: Output) -> State:
@@ -124,6 +131,7 @@ def agree(
         If sizes are known to differ.
     """
     made, rest = list(outputs), list(held)
+    _guess_floats(states, made)
     while True:
         memo: dict[Variable, Variable] = {}
         for state, out in zip(states, made, strict=True):
@@ -135,6 +143,22 @@ def agree(
         built = rebuild_graph([*made, *rest], memo)
         made, rest = built[: len(made)], built[len(made) :]
     return [_cast_to(s, v) for s, v in zip(states, made, strict=True)], rest
+
+
+def _guess_floats(states: Sequence[State], outputs: Sequence[Variable]) -> None:
+    """Let a Python integer become the float that it meets: a float32 stays one beside it."""
+    weak = [s for s in states if all(_is_python_integer(v) for v in s.initial)]
+    memo: dict[Variable, Variable] = {
+        v: TensorType("int8", v.type.shape).make_variable() for s in weak for v in s.inside
+    }
+    for state, out in zip(states, rebuild_graph(outputs, memo), strict=True):
+        if state in weak and out.type.numpy_dtype.kind in "fc":
+            state.guess = out.type.dtype
+
+
+def _is_python_integer(initial: Any) -> bool:
+    literal = getattr(initial, "literal", None)
+    return literal is not None and initial.type.dtype == "int64"
 
 
 def _changes(state: State, out: Any) -> dict[Variable, Variable]:
@@ -166,6 +190,8 @@ def _common_dtype(state: State, out: Any) -> str:
     """The dtype of the state in the loop."""
     have: str = state.dtype
     gets: str = out.type.dtype
+    if state.guess is not None:
+        gets, state.guess = state.guess, None
     if have == gets or np.can_cast(gets, have, "safe"):
         return have
     if state.widens and all(_is_lossless(v, gets) for v in state.initial):

@@ -15,7 +15,7 @@ from ..ops.requirements import required
 from ..ops.sizes import as_length, size_at
 from .arguments import Source, complaint
 
-__all__ = ["Length", "elements_of", "number_of_steps"]
+__all__ = ["Length", "elements_of", "number_of_steps", "takes_all"]
 
 #: An int where it is known, else an int64 scalar variable.
 Length = Any
@@ -94,13 +94,17 @@ def _bounded(n: Length, source: Source) -> Length:
     return required(n, "<=", have, complaint(words) if known else words)
 
 
+def takes_all(n_steps: Any, source: Source) -> bool:
+    """Whether the user's number of steps is that of the sequence's elements, or not given."""
+    return n_steps is None or _same(as_length(n_steps, "n_steps"), steps_of(source))
+
+
 def elements_of(source: Source, n: Length, backwards: bool, whole: bool) -> list[Any]:
     """For each tap the array whose element ``t`` the step ``t`` takes: a view of the sequence.
 
     ``whole`` says that the loop takes all there is, so that nothing has to be cut off.
     """
     have = steps_of(source)
-    whole = whole or _same(n, have)
     if whole and not source.reach:
         return [source.array[::-1] if backwards else source.array]
     skipped: Length = 0
