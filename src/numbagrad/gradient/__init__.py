@@ -1,6 +1,7 @@
 """Derivatives: from a graph to a larger graph.
 
-Re-exports only. Walks are in ``sweep`` (reverse) and ``forward``, connectedness in ``paths``.
+Re-exports, and where Ops that hold graphs get their rules. Walks are in ``sweep`` (reverse) and
+``forward``, connectedness in ``paths``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from ..errors import (
     NullTypeGradError,
 )
 from ..graph.type import DisconnectedType, NullType, disconnected_type
+from ..ops.control import DERIVATIVES
+from ..ops.scanning import Scan
 from .check import numeric_grad, verify_grad
 from .controls import (
     as_list_or_tuple,
@@ -28,8 +31,11 @@ from .controls import (
 from .curvature import hessian_vector_product
 from .forward import Rop, pushforward
 from .jacobians import SparseMatrix, hessian, jacobian
+from .loops import LOOPS
 from .reverse import Lop, grad, grad_sources_inputs, pullback, subgraph_grad
 from .vectorize import vectorize_graph
+
+DERIVATIVES[Scan] = LOOPS
 
 __all__ = [
     "DisconnectedInputError",

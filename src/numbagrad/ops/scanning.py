@@ -26,6 +26,7 @@ from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor
 from .control import Control, carries, connections, evaluate
 from .declared import size_of
+from .interpret import interpret
 
 __all__ = ["Roles", "Scan"]
 
@@ -304,7 +305,7 @@ class Scan(Control, abstract=True):
             done += 1
             if self.until and made[-1]:
                 break
-        results = [*states, *(self._stacked(node, k, t) for k, t in enumerate(traces))]
+        results = [*states, *(self._stacked(node, k, t, inputs) for k, t in enumerate(traces))]
         results += [np.array(done)] * int(self.until)
         for storage, value in zip(output_storage, results, strict=True):
             storage[0] = value
@@ -317,13 +318,21 @@ class Scan(Control, abstract=True):
                     f"The shape of state {name} changes in the loop from {old.shape} to {new.shape}"
                 )
 
-    def _stacked(self, node: Apply, k: int, values: list[Any]) -> np.ndarray:
-        """All values of a traced variable; of no steps at all as many as none."""
+    def _stacked(self, node: Apply, k: int, values: list[Any], inputs: Sequence[Any]) -> np.ndarray:
+        """All values of a traced variable; with no step at all an empty array of its sizes."""
         out: Any = node.outputs[self.n_states + k]
         if values:
             return np.stack(values).astype(out.type.dtype, copy=False)
-        sizes = [0 if s is None else s for s in out.type.shape[1:]]
+        sizes = out.type.shape[1:]
+        if None in sizes:
+            sizes = self._sizes_without_steps(k, inputs)
         return np.empty((0, *sizes), out.type.dtype)
+
+    def _sizes_without_steps(self, k: int, inputs: Sequence[Any]) -> tuple[int, ...]:
+        """The shape of a traced value, from a step over elements that are all zero."""
+        elements = [np.zeros(x.shape[1:], x.dtype) for x in inputs[self.outer.sequences]]
+        given = self.body.values([*elements, *map(_copied, inputs[1 + self.n_sequences :])])
+        return np.shape(interpret([self.traced[k]], given)[0])
 
 
 def _same_kind(what: str, inside: Variable, given: Variable) -> None:

@@ -25,7 +25,7 @@ from .stabilize import STABILIZE
 from .structure import STRUCTURE
 from .unite import united
 
-__all__ = ["LEVELS", "PASSES", "rewrite", "stabilized"]
+__all__ = ["LEVELS", "PASSES", "rewrite", "simplified", "stabilized"]
 
 #: From the least to the most.
 LEVELS = ("none", "fast_compile", "default")
@@ -212,3 +212,30 @@ def _stable(graph: FrozenGraph) -> FrozenGraph:
 
 
 _INSIDE_STABLE = within(_stable)
+
+
+def simplified(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
+    """The same values by fewer steps, with all that steers derivatives left in its place.
+
+    The result may be differentiated again, as that of `rewrite` may not.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable
+    keep : collection of Variable
+        Variables that stay themselves, with all behind them; no rule looks through them.
+
+    Returns
+    -------
+    list of Variable
+
+    Examples
+    --------
+    >>> import numbagrad as ng
+    >>> import numbagrad.tensor as T
+    >>> from numbagrad.printing import pp
+    >>> x = T.dscalar("x")
+    >>> pp(simplified([ng.gradient.zero_grad(x + 0) ** 2])[0])
+    'sqr(ZeroGrad(x))'
+    """
+    return Rewriter(PASSES[-1].rules, keep).run(outputs)
