@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import numbagrad as ng
 from numbagrad import tensor as T
+from numbagrad.rewrite import rewrite
 from tests.scan_steps import (
     Step,
     cost_of_scan,
@@ -21,7 +22,8 @@ from tests.scan_steps import (
     unrolled,
 )
 
-MODES = ("reference",)
+#: As the graph is built, and after all rewrites; both node by node in NumPy.
+MODES = ("as built", "rewritten")
 KINDS = {
     "scalars": ("s", "s", "s"),
     "several": ("ss", "sss", "ss"),
@@ -40,7 +42,8 @@ lengths = st.sampled_from([0, 1, 2, 5])
 
 
 def compute(inputs, outputs, at, mode):
-    return ng.function(inputs, outputs, mode=mode, on_unused_input="ignore")(*at)
+    outputs = rewrite(outputs) if mode == "rewritten" else outputs
+    return ng.function(inputs, outputs, mode="reference", on_unused_input="ignore")(*at)
 
 
 def close(found, wanted):
@@ -94,14 +97,14 @@ def reverse_twice(cost, wrt, directions):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(step=steps, length=lengths)
 def test_gradients(mode, step, length):
     Both(step, length).check(gradient, mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(step=steps, length=lengths)
 def test_tangents(mode, step, length):
     Both(step, length).check(tangent, mode)
@@ -109,7 +112,7 @@ def test_tangents(mode, step, length):
 
 @pytest.mark.parametrize("derivative", [product, reverse_twice])
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(step=steps, length=lengths)
 def test_second_derivatives(mode, derivative, step, length):
     Both(step, length).check(derivative, mode)

@@ -23,7 +23,7 @@ from ..errors import ShapeError
 from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.registry import OPS
-from ..graph.tensor import TensorType, as_tensor
+from ..graph.tensor import TensorType, as_tensor, constant
 from .control import Control, carries, connections, evaluate
 from .declared import size_of
 from .interpret import interpret
@@ -241,7 +241,7 @@ class Scan(Control, abstract=True):
 
     def stand_ins(self, node: Apply) -> list[Variable]:
         """For each input of the body a variable around the node that has its shape."""
-        first = [OPS["subtensor"](x, 0) for x in node.inputs[self.outer.sequences]]
+        first = [_element_of(x) for x in node.inputs[self.outer.sequences]]
         return [*first, *node.inputs[1 + self.n_sequences :]]
 
     def same_sizes(
@@ -357,6 +357,13 @@ def _wider(a: Any, b: Any) -> Any:
         return a
     pairs = zip(a.shape, b.shape, strict=True)
     return TensorType(a.dtype, [x if x == y else None for x, y in pairs])
+
+
+def _element_of(x: Any) -> Any:
+    """A variable in the shape of an element of a sequence, which may have none."""
+    if x.type.shape[0] == 0:
+        return OPS["alloc"](constant(0, dtype=x.type.dtype), *OPS["shape_tuple"](x)[1:])
+    return OPS["subtensor"](x, 0)
 
 
 def _is_count(value: Any) -> bool:

@@ -192,6 +192,8 @@ def _numbers(
             inputs.sort()
         for k, v in enumerate(node.outputs):
             found[v] = named((node.op, tuple(inputs), k))
+    for v in loop.outputs:
+        _number_of(v, found, names)  # a constant
     return found
 
 

@@ -236,6 +236,6 @@ def simplified(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> 
     >>> from numbagrad.printing import pp
     >>> x = T.dscalar("x")
     >>> pp(simplified([ng.gradient.zero_grad(x + 0) ** 2])[0])
-    'sqr(ZeroGrad(x))'
+    'sqr(zero_grad(x))'
     """
     return Rewriter(PASSES[-1].rules, keep).run(outputs)
