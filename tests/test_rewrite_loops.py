@@ -479,3 +479,78 @@ def test_products_with_one_matrix_are_one_product(sequence, product):
 def test_products_with_a_state_stay():
     node = the_scan(rewritten(*loop(lambda s, m: ([T.tanh(s @ m)], []), states=[u], others=[W])))
     assert counts(node) == (0, 1, 1, 0)
+
+
+# -- sums over all steps ---------------------------------------------------------------------------
+
+
+def garch(e, h, c, d):
+    after = c + d * e**2 + 0.5 * h
+    return [after], [after]
+
+
+def test_a_sum_over_a_trace_is_a_state():
+    _, h = loop(garch, v.shape[0], [v], [a], [1.0, b * b])
+    made = rewritten(T.sum(T.log(h) + v**2 / h))
+    node = the_scan(made)
+    assert counts(node) == (1, 2, 1, 0)
+    assert toposort(made)[-1] is node
+
+
+def test_means_sums_over_more_dimensions_and_products():
+    def step(x, s, m):
+        after = T.tanh(x + s @ m)
+        return [after], [after, after[0] * x, s]
+
+    last, h, g, k = loop(step, X.shape[0], [X], [u], [W])
+    made = rewritten(
+        T.mean(h * Y + u),
+        T.sum(g, axis=0),
+        T.prod(1 + k.sum(axis=1)),
+        T.sum(h.dimshuffle(0, "x", 1), axis=0),
+    )
+    assert counts(the_scan(made))[3] == 0
+
+
+def test_inner_products_with_a_trace():
+    _, h = loop(garch, v.shape[0], [v], [a], [1.0, b * b])
+    assert the_scan(rewritten(h @ w)).op.n_traced == 0
+
+
+def test_single_precision_is_summed_as_before():
+    f = T.fvector("f")
+    out = loop(lambda x, s: ([s * x], [s + x]), f.shape[0], [f], [np.float32(0.5)])
+    made = rewrite([out[1].sum()])
+    assert the_scan(made).op.n_traced == 0
+    values = {f: np.linspace(0.1, 1.4, 9, dtype="float32")}
+    old, new = interpret([out[1].sum(), *made], values)
+    assert old.dtype == new.dtype == np.float32
+    np.testing.assert_allclose(new, old, rtol=1e-6)
+
+
+def test_a_trace_that_something_else_needs_is_summed_behind_the_loop():
+    _, h = loop(garch, v.shape[0], [v], [a], [1.0, b * b])
+    assert counts(the_scan(rewritten(T.sum(T.log(h)), h[1:]))) == (1, 1, 1, 1)
+    assert counts(the_scan(rewritten(T.sum(T.log(h)), h))) == (1, 1, 1, 1)
+
+
+def test_a_sum_that_needs_the_whole_loop_stays_behind_it():
+    last, h = loop(garch, v.shape[0], [v], [a], [1.0, b * b])
+    assert counts(the_scan(rewritten(T.sum((h - last) ** 2)))) == (1, 1, 1, 1)
+    made = rewritten(T.sum((h - T.mean(h)) ** 2))
+    assert counts(the_scan(made)) == (1, 1, 1, 1)
+
+
+def test_a_sum_over_a_loop_that_ends_by_itself():
+    out = loop(doubling, 50, states=[1.0], others=[100.0], until=True)
+    node = the_scan(rewritten(T.sum(T.log(out[1]) * b)))
+    assert counts(node) == (0, 2, 1, 0)
+    made = rewritten(T.sum(out[1] * T.arange(out[-1])))
+    assert the_scan(made).op.n_traced == 1
+
+
+def test_sums_over_two_loops():
+    _, h = loop(garch, v.shape[0], [v], [a], [1.0, b * b])
+    out = loop(lambda x, s: ([s * x], [s]), v.shape[0], [w], [b])
+    made = rewritten(T.sum(h) + T.sum(out[1] * v), T.sum(h**2))
+    assert sorted(map(counts, scans(made))) == [(1, 3, 1, 0), (2, 2, 0, 0)]

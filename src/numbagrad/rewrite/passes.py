@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from ..graph.basic import Variable
 from ..graph.frozen import FrozenGraph
+from .absorb import absorbed
 from .algebra import ALGEBRA, CASTS
 from .around import pruned
 from .fold import FOLD
@@ -81,7 +82,7 @@ PASSES: list[Pass] = [
 ]
 
 #: What is done about loops with the whole graph in view, once it is simple.
-AROUND_LOOPS = (pruned, united)
+AROUND_LOOPS = (pruned, united, absorbed)
 #: How often the graph is simplified again after that has changed it.
 ROUNDS = 4
 
