@@ -316,6 +316,19 @@ def test_lengths_need_only_be_known_to_be_equal():
     assert len(scans(rewritten(*first, *second, v * w))) == 1
 
 
+def test_loops_are_compared_as_they_were_made():
+    # Alone, 1 - sigmoid(x) would become sigmoid(-x); not where sigmoid(x) is needed, too.
+    def step(x, s):
+        return [s * (1 - T.sigmoid(x))], [s]
+
+    def more(x, s):
+        y = T.sigmoid(x)
+        return [s * (1 - y)], [y]
+
+    first, second = (loop(f, sequences=[v], states=[a]) for f in (step, more))
+    assert counts(the_scan(rewritten(*first, *second))) == (1, 1, 0, 2)
+
+
 def test_loops_with_nothing_in_common_stay_apart():
     first = loop(lambda x, s: ([s * x], [s]), sequences=[v], states=[a])
     second = loop(lambda x, s: ([s + x], [s]), sequences=[v], states=[a])
@@ -502,7 +515,7 @@ def test_means_sums_over_more_dimensions_and_products():
         after = T.tanh(x + s @ m)
         return [after], [after, after[0] * x, s]
 
-    last, h, g, k = loop(step, X.shape[0], [X], [u], [W])
+    _, h, g, k = loop(step, X.shape[0], [X], [u], [W])
     made = rewritten(
         T.mean(h * Y + u),
         T.sum(g, axis=0),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.basic import Apply, Constant, Variable
+from ..graph.basic import Apply, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorConstant, TensorType
 from ..graph.traverse import rebuild_graph, toposort
@@ -46,7 +46,7 @@ def absorbed(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> li
     found = list(outputs)
     seen: set[Any] = set()
     while True:
-        order = toposort(found, keep)
+        order: list[Any] = toposort(found, keep)
         node = next((n for n in order if is_scan(n) and n.op.n_traced and n not in seen), None)
         if node is None:
             return found

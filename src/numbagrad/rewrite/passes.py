@@ -47,6 +47,13 @@ class Pass:
         Whether it runs at that level alone.
     merge : bool
         Whether equal nodes become one.
+    inside : bool
+        Whether graphs inside Ops are rewritten, by all passes, when the walk meets them.
+    around : tuple of callable
+        If there are loops: what is done about them after the walk, with the whole graph in view.
+    rounds : int
+        How often that is done at most; the walk is repeated in between, as long as it changes
+        something.
     """
 
     name: str
@@ -54,6 +61,9 @@ class Pass:
     level: str
     only: bool = False
     merge: bool = True
+    inside: bool = True
+    around: tuple[Callable[..., list[Variable]], ...] = ()
+    rounds: int = 1
 
     def runs_at(self, level: str) -> bool:
         """Whether it belongs to ``level``."""
@@ -72,19 +82,24 @@ CONTROLS: list[Local] = [gone_when_compiled]
 PASSES: list[Pass] = [
     Pass("controls", CONTROLS, "none", only=True, merge=False),
     Pass("tidy", [*CONTROLS, *SHAPES, *SPREAD, *FOLD], "fast_compile", only=True),
-    # First what only makes values finite: algebra would hide some of its patterns.
-    Pass("stabilize", [*CONTROLS, *STABILIZE], "default", merge=False),
+    # First what only makes values finite: algebra would hide some of its patterns. Loops become one
+    # as they were made, before each is simplified in its own way.
+    Pass(
+        "stabilize",
+        [*CONTROLS, *STABILIZE],
+        "default",
+        merge=False,
+        inside=False,
+        around=(pruned, united),
+    ),
     Pass(
         "simplify",
         [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA, *LOOPS, *HOIST],
         "default",
+        around=(pruned, united, absorbed),
+        rounds=4,
     ),
 ]
-
-#: What is done about loops with the whole graph in view, once it is simple.
-AROUND_LOOPS = (pruned, united, absorbed)
-#: How often the graph is simplified again after that has changed it.
-ROUNDS = 4
 
 
 def rewrite(
@@ -124,7 +139,6 @@ class _Rewriting:
 
     def __init__(self, level: str):
         self.passes = [step for step in PASSES if step.runs_at(level)]
-        self.around = AROUND_LOOPS if level == "default" else ()
         self.done: dict[FrozenGraph, FrozenGraph] = {}
         self.inside = within(self.graph)
 
@@ -132,19 +146,31 @@ class _Rewriting:
         """The outputs of the rewritten graph."""
         found = list(outputs)
         for step in self.passes:
-            walk = Rewriter([self.inside, *step.rules], keep, step.merge)
-            found = walk.run(found)
-        for _ in range(ROUNDS):
-            if not walk.met("Control"):
-                break
-            before = found
-            for step_around in self.around:
-                found = step_around(found, keep)
-            if all(a is b for a, b in zip(found, before, strict=True)):
-                break
-            walk = Rewriter([self.inside, *self.passes[-1].rules], keep)
-            found = walk.run(found)
+            found, has_loops = self._walk(step, found, keep)
+            if has_loops:
+                found = self._around_loops(step, found, keep)
         return found
+
+    def _walk(
+        self, step: Pass, outputs: Sequence[Variable], keep: Collection[Variable]
+    ) -> tuple[list[Variable], bool]:
+        rules = [self.inside, *step.rules] if step.inside else step.rules
+        walk = Rewriter(rules, keep, step.merge)
+        return walk.run(outputs), walk.met("Control")
+
+    def _around_loops(
+        self, step: Pass, outputs: list[Variable], keep: Collection[Variable]
+    ) -> list[Variable]:
+        """With what is done about loops after a walk; then it is walked again, if it has rounds."""
+        for _ in range(step.rounds):
+            before = outputs
+            for change in step.around:
+                outputs = change(outputs, keep)
+            if all(a is b for a, b in zip(outputs, before, strict=True)):
+                break
+            if step.rounds > 1:
+                outputs, _ = self._walk(step, outputs, keep)
+        return outputs
 
     def graph(self, graph: FrozenGraph) -> FrozenGraph:
         """The rewritten form of a graph inside an Op."""
