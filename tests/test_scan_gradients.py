@@ -8,11 +8,13 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import numbagrad as ng
 from numbagrad import tensor as T
+from numbagrad.gradient import disconnected_grad, vectorize_graph
+from numbagrad.graph.tensor import TensorType
 from numbagrad.rewrite import rewrite
 from tests.scan_steps import (
     Step,
@@ -116,3 +118,134 @@ def test_tangents(mode, step, length):
 @given(step=steps, length=lengths)
 def test_second_derivatives(mode, derivative, step, length):
     Both(step, length).check(derivative, mode)
+
+
+# -- loops that end by a condition ---------------------------------------------------------------
+
+
+def ends(after):
+    return T.abs(after[0]).sum() > 0.4
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=15, deadline=None)
+@given(step=steps, length=st.sampled_from([1, 2, 6]))
+def test_loops_that_end(mode, step, length):
+    assume(step.states)
+    sequences, states, others = step.inputs()
+    inputs = [*sequences, *states, *others]
+    at = step.values(np.random.default_rng(length), length)
+    last, traces, (count,) = scanned(step, length, sequences, states, others, ends)
+    made = int(compute(inputs, [count], at, "as built")[0])
+    assert 1 <= made <= length
+    smooth = [x for x in inputs if x.dtype == "float64"]
+    tangents = [T.constant(np.sin(1.0 + np.arange(a.size)).reshape(a.shape)) for a in at]
+    tangents = [t for t, x in zip(tangents, inputs, strict=True) if x in smooth]
+    results = [
+        [
+            *gradient(cost, smooth, tangents),
+            *tangent(cost, smooth, tangents),
+            *product(cost, smooth, tangents),
+        ]
+        for cost in (
+            cost_of_scan(made, last, traces),
+            cost_of_unrolled(*unrolled(step, made, sequences, states, others)),
+        )
+    ]
+    close(*(compute(inputs, outputs, at, mode) for outputs in results))
+
+
+def test_the_way_back_has_as_many_steps_as_were_made():
+    x, h = T.dvector("x"), T.dscalar("h")
+    (last,), (trace,), (count,) = scanned(
+        lambda v: ([v[0] * v[1]], [v[0] * v[1]]), 5, [x], [h], [], lambda after: after[0] > 20.0
+    )
+    outputs = [count, *ng.grad(last, [x, h]), *ng.grad(trace.sum(), [x, h])]
+    for mode in MODES:
+        count_, dx, dh, sx, sh = compute([x, h], outputs, [[2.0, 3.0, 4.0, 5.0, 6.0], 1.0], mode)
+        assert count_ == 3
+        np.testing.assert_allclose(dx, [12.0, 8.0, 6.0, 0.0, 0.0])
+        np.testing.assert_allclose(sx, [1 + 3 + 12, 2 + 8, 6.0, 0.0, 0.0])
+        np.testing.assert_allclose([dh, sh], [24.0, 2 + 6 + 24])
+
+
+# -- the last steps only -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=12, deadline=None)
+@given(step=steps, length=lengths, truncate=st.integers(1, 6))
+def test_truncated_gradients(mode, step, length, truncate):
+    """As if the values of all steps but the last ones were constants."""
+    sequences, states, others = step.inputs()
+    inputs = [*sequences, *states, *others]
+    at = step.values(np.random.default_rng(length), length)
+    last, traces, _ = scanned(step, length, sequences, states, others, truncate=truncate)
+
+    def held(values):
+        nonlocal done
+        after, traced = step(values)
+        done += 1
+        if done > length - truncate:
+            return after, traced
+        return [disconnected_grad(v) for v in after], [disconnected_grad(v) for v in traced]
+
+    done = 0
+    smooth = [x for x in inputs if x.dtype == "float64"]
+    costs = (
+        cost_of_scan(length, last, traces),
+        cost_of_unrolled(*unrolled(held, length, sequences, states, others)),
+    )
+    close(*(compute(inputs, gradient(c, smooth, ()), at, mode) for c in costs))
+
+
+# -- batches -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=20, deadline=None)
+@given(step=steps, length=lengths, chosen=st.integers(1, 15), static=st.booleans())
+def test_many_loops_at_once(mode, step, length, chosen, static):
+    sequences, states, others = step.inputs()
+    inputs = [*sequences, *states, *others]
+    rng = np.random.default_rng(length)
+    at = step.values(rng, length)
+    last, traces, _ = scanned(step, length, sequences, states, others)
+    chosen = [k for k in range(len(inputs)) if chosen >> k & 1]
+    members = [step.values(rng, length) for _ in range(2)]
+    replace, values = {}, list(at)
+    for k in chosen:
+        x = inputs[k]
+        lead = 2 if static else None
+        replace[x] = TensorType(x.dtype, (lead, *x.type.shape))()
+        values[k] = np.stack([m[k] for m in members])
+    outputs = vectorize_graph([*last, *traces], replace)
+    found = compute([replace.get(x, x) for x in inputs], outputs, values, mode)
+    single = []
+    for m in members:
+        point = [m[k] if k in chosen else at[k] for k in range(len(inputs))]
+        single.append(compute(inputs, [*last, *traces], point, mode))
+    for out, old, value, *each in zip(outputs, [*last, *traces], found, *single, strict=True):
+        if out.ndim > old.ndim:
+            np.testing.assert_allclose(value, np.stack(each), rtol=1e-12, atol=1e-14)
+        else:
+            for member in each:
+                np.testing.assert_allclose(value, member, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=10, deadline=None)
+@given(step=steps, length=st.sampled_from([0, 1, 3]))
+def test_jacobians_and_hessians(mode, step, length):
+    both = Both(step, length)
+    wrt = both.smooth[-1]
+
+    def derivative(cost, smooth, directions):
+        first = ng.grad(cost, wrt, disconnected_inputs="ignore")
+        return [
+            ng.hessian(cost, wrt, disconnected_inputs="ignore"),
+            ng.jacobian(first, wrt, disconnected_inputs="ignore", mode="reverse"),
+            ng.jacobian(first, wrt, disconnected_inputs="ignore", mode="forward"),
+        ]
+
+    both.check(derivative, mode)

@@ -29,8 +29,8 @@ from ..ops.arithmetic import Add
 from ..ops.control import Derivatives, carries, connections
 from ..ops.declared import size_of, undefined
 from ..ops.indexing import part
-from ..ops.scanning import Scan
-from ..ops.sizes import as_scalar, shape_tuple, size_at, smallest
+from ..ops.scanning import Scan, conforming
+from ..ops.sizes import as_scalar, size_at, smallest
 from ..ops.subtensor import AdvancedIncSubtensor, IncSubtensor
 from ..rewrite import simplified, stabilized
 from ..rewrite.fold import constant_value
@@ -402,18 +402,6 @@ class _Loop:
         node = op.make_node(as_scalar(steps), *sequences.values(), *initial, *others.values())
         last = dict(zip(self.states, node.outputs, strict=False))
         return last, list(node.outputs[len(self.states) :])
-
-
-def conforming(g: Any, like: Any) -> Any:
-    """``g`` with the dimensions known to be 1 that ``like`` has; both are of one shape."""
-    if not isinstance(like.type, TensorType):
-        return g
-    ones = [n == 1 for n in like.type.shape]
-    if any(one and n != 1 for one, n in zip(ones, g.type.shape, strict=True)):
-        g = OPS["specify_shape"](g, tuple(1 if one else None for one in ones))
-    if any(n == 1 and not one for one, n in zip(ones, g.type.shape, strict=True)):
-        g = OPS["broadcast_to"](g, shape_tuple(like))
-    return g
 
 
 def added(total: Variable, g: Any) -> Any:

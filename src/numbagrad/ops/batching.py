@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph.basic import Apply, Variable
+from ..graph.frozen import FrozenGraph
 from ..graph.op import Op
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType
@@ -27,6 +28,7 @@ from .index_patterns import ARRAY, FULL, At, Part, Span, layout, resolved
 from .joining import Join
 from .kinds import Block, Elementwise, Reduction
 from .products import Dot, DotNT, DotTN, MatVec
+from .scanning import Scan, conforming
 from .selection import Second
 from .shape import MakeVector, Reshape, ShapeI, SpecifyShape
 from .sizes import as_scalar, is_one, product, shape_tuple, size_at
@@ -386,6 +388,60 @@ def _bincount(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     return Stacked(op(base, weights, there), frame)
 
 
+# -- loops -----------------------------------------------------------------------------------
+
+
+def _scan(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
+    """One loop for all members, in which each state is a batch that needs to be one.
+
+    Time stays the first dimension of sequences and traces, the members are behind it.
+    """
+    op: Any = node.op
+    steps, given = inputs[0], inputs[1:]
+    sizes = {s: s.type.make_variable() for s in frame.sizes if isinstance(s, Variable)}
+    inner = Frame([sizes.get(s, s) for s in frame.sizes])
+    lead = tuple(s if isinstance(s, int) else None for s in frame.sizes)
+    many = {k for k, x in enumerate(given) if has_batch(x)}
+    inside: list[Any] = list(op.body.inputs)
+    while True:
+        for k in many:
+            x: Any = op.body.inputs[k]
+            if inside[k] is x:
+                inside[k] = TensorType(x.type.dtype, (*lead, *x.type.shape)).make_variable(x.name)
+        stands = {op.body.inputs[k]: Stacked(inside[k], inner) for k in many}
+        made = batched(op.body.outputs, stands, inner)
+        more = {op.n_sequences + k for k in range(op.n_states) if has_batch(made[k])} - many
+        if not more:
+            break
+        many |= more
+    if has_batch(steps) or (op.until and has_batch(made[-1])):
+        return None  # each member makes its own number of steps
+    for k in range(op.n_states):
+        if op.n_sequences + k in many:
+            made[k] = conforming(full(made[k], inner), inside[op.n_sequences + k])
+    body = FrozenGraph([*inside, *sizes.values()], [plain(v) for v in made])
+    outside = [
+        _time_first(full(x, frame), frame.ndim, k < op.n_sequences) if k in many else x
+        for k, x in enumerate(given)
+    ]
+    results = op.changed(body=body)(steps, *outside, *sizes, return_list=True)
+    for k, v in enumerate(made):
+        if op.n_states <= k < op.n_states + op.n_traced and has_batch(v):
+            axes = range(1, results[k].type.ndim)
+            order = [*axes[: frame.ndim], 0, *axes[frame.ndim :]]
+            results[k] = Stacked(OPS["dimshuffle"](results[k], order), frame)
+        elif op.n_sequences + k in many and k < op.n_states:
+            results[k] = Stacked(results[k], frame)
+    return results
+
+
+def _time_first(x: Any, lead: int, sequence: bool) -> Any:
+    """A batch of sequences with time in front of the members; anything else as it is."""
+    if not sequence:
+        return x
+    return OPS["dimshuffle"](x, [lead, *range(lead), *range(lead + 1, x.type.ndim)])
+
+
 # -- an Op without a rule --------------------------------------------------------------------
 
 
@@ -504,4 +560,5 @@ _RULES: dict[type, Any] = {
     IncSubtensor: _write,
     AdvancedIncSubtensor: _write,
     BinCount: _bincount,
+    Scan: _scan,
 }

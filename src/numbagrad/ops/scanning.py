@@ -28,7 +28,7 @@ from .control import Control, carries, connections, evaluate
 from .declared import size_of
 from .interpret import interpret
 
-__all__ = ["Roles", "Scan"]
+__all__ = ["Roles", "Scan", "conforming"]
 
 
 @dataclass(frozen=True)
@@ -349,6 +349,18 @@ def _same_kind(what: str, inside: Variable, given: Variable) -> None:
     for known, size in zip(a.shape, b.shape, strict=True):
         if (known == 1) != (size == 1) or (None not in (known, size) and known != size):
             raise TypeError(f"{what} must have the shape {a.shape} as in the loop; it is {b.shape}")
+
+
+def conforming(g: Any, like: Any) -> Any:
+    """``g`` with the dimensions known to be 1 that ``like`` has; both are of one shape."""
+    if not isinstance(like.type, TensorType):
+        return g
+    ones = [n == 1 for n in like.type.shape]
+    if any(one and n != 1 for one, n in zip(ones, g.type.shape, strict=True)):
+        g = OPS["specify_shape"](g, tuple(1 if one else None for one in ones))
+    if any(n == 1 and not one for one, n in zip(ones, g.type.shape, strict=True)):
+        g = OPS["broadcast_to"](g, OPS["shape_tuple"](like))
+    return g
 
 
 def _wider(a: Any, b: Any) -> Any:
