@@ -5,6 +5,8 @@ Each compares values, computed node by node, before and after, and looks at what
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import numbagrad as ng
 from numbagrad import tensor as T
@@ -567,3 +569,90 @@ def test_sums_over_two_loops():
     out = loop(lambda x, s: ([s * x], [s]), v.shape[0], [w], [b])
     made = rewritten(T.sum(h) + T.sum(out[1] * v), T.sum(h**2))
     assert sorted(map(counts, scans(made))) == [(1, 3, 1, 0), (2, 2, 0, 0)]
+
+
+# -- random loops ----------------------------------------------------------------------------------
+
+SCALARS = [
+    lambda x, y: x + y,
+    lambda x, y: x * y,
+    lambda x, y: x - 0.5 * y,
+    lambda x, y: T.tanh(x),
+    lambda x, y: x,
+    lambda x, y: T.sigmoid(x) * y,
+    lambda x, y: T.switch(x > y, x, 1.0),
+    lambda x, y: T.exp(-(y**2)),
+]
+
+choices = st.lists(st.integers(0, 10**6), min_size=12, max_size=12)
+
+
+def random_step(numbers, n_states, n_traced, until):
+    """A step function that draws its operations from a list of numbers."""
+
+    def step(*inputs):
+        values, drawn = list(inputs), iter(numbers)
+        for code in drawn:
+            operation = SCALARS[code % len(SCALARS)]
+            x, y = values[code // 10 % len(values)], values[code // 1000 % len(values)]
+            values.append(operation(x, y))
+        ends = [values[numbers[0] % len(values)] > 0.8] if until else []
+        states = [values[numbers[k + 1] % len(values)] for k in range(n_states)]
+        traced = [values[numbers[-k - 1] % len(values)] for k in range(n_traced)]
+        return [T.as_tensor(x) for x in states], traced, *ends
+
+    return step
+
+
+USES = [
+    lambda t: t,
+    lambda t: t[-1],
+    lambda t: T.sum(t),
+    lambda t: T.sum(T.log1p(t**2) * b),
+    lambda t: T.sum(t * 2) / t.shape[0],
+    lambda t: t.shape[0],
+    lambda t: T.exp(-(t**2))[::-1],
+]
+
+
+@st.composite
+def random_graphs(draw):
+    """Results of some loops, some of them over the traces of others."""
+    until = draw(st.booleans())
+    pool = [draw(choices) for _ in range(2)]
+    traces, results = [], []
+    for _ in range(draw(st.integers(1, 3))):
+        n_states, n_traced = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        step = random_step(draw(st.sampled_from(pool)), n_states, n_traced, until)
+        outs = loop(
+            step,
+            v.shape[0],
+            [draw(st.sampled_from([v, w, v[::-1], *traces])) for _ in range(2)],
+            [draw(st.sampled_from([a, b, 0.0])) for _ in range(n_states)],
+            [draw(st.sampled_from([a, b, 1.5]))],
+            until=until,
+        )
+        made = outs[n_states : n_states + n_traced]
+        traces += [] if until else made
+        results += [x for x in outs[:n_states] if draw(st.booleans())]
+        results += [draw(st.sampled_from(USES))(t) for t in made if draw(st.booleans())]
+    return results
+
+
+@settings(max_examples=40, deadline=None)
+@given(random_graphs(), st.sampled_from([0, 1, 2, 5]))
+def test_random_loops_keep_their_values(outputs, length):
+    values = VALUES | {v: VALUES[v][:length], w: VALUES[w][:length]}
+    made = rewrite(outputs)
+    for old, new in zip(outputs, made, strict=True):
+        with np.errstate(all="ignore"):
+            try:
+                (before,) = interpret([old], values)
+            except IndexError:
+                with pytest.raises(IndexError):
+                    interpret([new], values)
+                continue
+            (after,) = interpret([new], values)
+        np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-12)
+        assert after.dtype == before.dtype
+        assert after.shape == before.shape

@@ -155,11 +155,14 @@ def numbered(loop: Loop, also: Iterable[Variable] = ()) -> dict[Variable, int]:
     all that begin alike are taken as equal until a step tells them apart. (The refinement of
     partitions by which Hopcroft's algorithm finds equal states of automata, in its plain form.)
     """
-    nodes = toposort([*loop.outputs, *also], loop.inside)
+    roots = [*loop.outputs, *also]
+    nodes = toposort(roots, loop.inside)
     classes: list[Any] = [(s.outside, s.inside.type) for s in loop.states]
     while True:
         names: dict[Any, int] = {}
         found = _numbers(loop, nodes, classes, names)
+        for v in roots:  # some may be constants
+            _number_of(v, found, names)
         refined = [
             (kind, _number_of(s.after, found, names))
             for kind, s in zip(_compact(classes), loop.states, strict=True)
