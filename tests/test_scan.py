@@ -496,6 +496,12 @@ class TestReturned:
             scan(returned, outputs_info=[1.0], n_steps=2)
         assert "test_scan.py" in str(caught.value)
 
+    def test_another_number_of_arguments(self):
+        with pytest.raises(TypeError, match=r"takes \(a\); it gets 1 .* 1 earlier .* 1 non_seq"):
+            scan(lambda a: a, np.zeros(2), 0.0, 1.0)
+        scan(lambda *a: a[0], np.zeros(2), 0.0, 1.0)
+        scan(T.add, np.zeros(2), 0.0)
+
     def test_the_step_function_is_a_function(self):
         with pytest.raises(TypeError, match="takes a step function first"):
             scan(T.dvector("x"), n_steps=2)
@@ -744,6 +750,29 @@ class TestAround:
             s = p + s
             want.append(s)
         np.testing.assert_allclose(values(made, {X: data}, mode), want, rtol=1e-13)
+
+    def test_a_gradient_in_a_loop(self, mode):
+        w0, data = T.dvector("w0"), T.dmatrix("data")
+
+        def step(row, w):
+            loss = T.sum((w - row) ** 2)
+            return w - 0.25 * ng.grad(loss, w), loss
+
+        made = scan(step, data, [w0, None], return_updates=False)
+        rows, w = np.arange(6.0).reshape(3, 2), np.array([1.0, -1.0])
+        got = values(made, {data: rows, w0: w}, mode)
+        for row, ours, loss in zip(rows, *got, strict=True):
+            np.testing.assert_allclose(loss, np.sum((w - row) ** 2))
+            w = w - 0.5 * (w - row)
+            np.testing.assert_allclose(ours, w)
+
+    def test_a_jacobian_row_by_row(self, mode):
+        x = T.dvector("x")
+        y = x**2 * x[::-1]
+        J = scan(lambda i, y, x: ng.grad(y[i], x), T.arange(y.shape[0]), non_sequences=[y, x])[0]
+        at = np.array([1.0, 2.0, 4.0])
+        want = np.diag(2 * at * at[::-1]) + np.diag(at**2)[:, ::-1]
+        np.testing.assert_allclose(values(J, {x: at}, mode), want)
 
     def test_a_default_update_in_a_loop_in_a_loop(self, mode):
         def inner(e):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -185,6 +186,22 @@ def _is_count(given: Any) -> bool:
     return whole and given > 0
 
 
+def _refuse_arguments(fn: Callable[..., Any], elements: int, earlier: int, passed: int) -> None:
+    """Raise if the step function takes another number of arguments than it gets."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return  # a function of C code says it when it is called
+    try:
+        signature.bind(*range(elements + earlier + passed))
+    except TypeError:
+        words = (
+            f"The step function takes {signature}; it gets {elements} elements of sequences, "
+            f"{earlier} earlier values of outputs and {passed} non_sequences, in this order"
+        )
+        raise TypeError(complaint(words)) from None
+
+
 @dataclass
 class _Loop:
     """A loop while it is built."""
@@ -216,8 +233,10 @@ class _Loop:
             if state is not None
             for tap in output.taps
         ]
+        arguments = [*self.elements, *earlier, *self.passed]
+        _refuse_arguments(fn, len(self.elements), len(earlier), len(self.passed))
         with new_shared_variables() as made:
-            self.returned = read_returned(fn(*self.elements, *earlier, *self.passed))
+            self.returned = read_returned(fn(*arguments))
         given = self.returned.outputs
         if not self.infos:
             self.infos = [Output(f"output {k}", None, []) for k in range(len(given))]
