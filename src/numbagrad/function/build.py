@@ -20,6 +20,7 @@ from ..jit import build as jit
 from ..ops.interpret import interpret
 from ..ops.kinds import Declared
 from ..rewrite import rewrite
+from ..rewrite.branches import enclosed
 from .modes import Mode
 
 __all__ = ["CompileReport", "Compiled", "compile_graph"]
@@ -109,7 +110,7 @@ def compile_graph(
     # An input may be computed in the user's graph; here it is given, and nothing is behind it.
     given = {v: v.clone() for v in inputs if v.owner is not None}
     inputs = [given.get(v, v) for v in inputs]
-    outputs = rebuild_graph(outputs, given)
+    outputs = enclosed(rebuild_graph(outputs, given), inputs)
     report = CompileReport()
     clock = _Clock(report)
     optimized = clock("rewriting", rewrite, list(outputs), list(inputs), mode.optimize)

@@ -13,8 +13,10 @@ from ..errors import (
     NullTypeGradError,
 )
 from ..graph.type import DisconnectedType, NullType, disconnected_type
+from ..ops.branching import IfElse
 from ..ops.control import DERIVATIVES
 from ..ops.scanning import Scan
+from .branching import BRANCHES
 from .check import numeric_grad, verify_grad
 from .controls import (
     as_list_or_tuple,
@@ -36,6 +38,7 @@ from .reverse import Lop, grad, grad_sources_inputs, pullback, subgraph_grad
 from .vectorize import vectorize_graph
 
 DERIVATIVES[Scan] = LOOPS
+DERIVATIVES[IfElse] = BRANCHES
 
 __all__ = [
     "DisconnectedInputError",

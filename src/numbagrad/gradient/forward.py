@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import NullTypeGradError
 from ..graph.basic import Apply, Variable
 from ..graph.op import Op
-from ..graph.registry import OPS, register
+from ..graph.registry import OPS
 from ..graph.tensor import TensorType
 from ..graph.traverse import rebuild_graph, toposort
 from ..graph.type import disconnected_type
@@ -218,7 +218,6 @@ def _by_two_sweeps(outputs: Sequence[Variable], tangents: Tangents) -> Tangents:
 _MODES = (True, False, None, "auto", "forward", "double_reverse")
 
 
-@register
 def Rop(
     f: Any,
     wrt: Any,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import DisconnectedInputError, NullTypeGradError
 from ..graph.basic import Variable
-from ..graph.registry import OPS, register
+from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor
 from ..graph.type import disconnected_type
 from ..graph.where import on_behalf_of
@@ -307,7 +307,6 @@ def grad(
     return as_list_or_tuple(isinstance(wrt, list), isinstance(wrt, tuple), results)
 
 
-@register
 def Lop(
     f: Any,
     wrt: Any,

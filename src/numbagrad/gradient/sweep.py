@@ -26,6 +26,7 @@ from .paths import (
     moves_in_steps,
     pattern_of,
 )
+from .regions import Part, chosen, parts
 
 __all__ = ["Seeds", "Sweep", "ask", "checked", "with_dtype_of", "zeros_for"]
 
@@ -164,15 +165,23 @@ class Sweep:
         self.total: dict[Variable, Variable] = {}
         self.silent: set[tuple[Apply, int]] = set()
         self.order = toposort([v for v, _ in seeds], {*self.stop, *blockers})
+        self.wrt = wrt
         self.patterns = {node: pattern_of(node) for node in self.order}
+        part_of = parts(self.order, self.patterns, [v for v, _ in seeds]).of
         self.lenient = wrt is None
         self.active = (
             None if wrt is None else active_variables(self.order, self.patterns, wrt, self.stop)
         )
         for variable, g in seeds:
             self.add(variable, g)
+        passed: set[Part] = set()
         for node in reversed(self.order):
-            self.visit(node)
+            part = part_of.get(node)
+            if part is None:
+                self.visit(node)
+            elif part not in passed:
+                passed.add(part)
+                self.through(part)
 
     def add(self, variable: Variable, g: Variable) -> None:
         """Add to the gradient of a variable; a NullType stays one whatever is added."""
@@ -208,6 +217,35 @@ class Sweep:
                 self.add(x, null)
             if wanted:
                 self.collect(node, given, wanted)
+
+    def through(self, part: Part) -> None:
+        """Walk through both sides of a branch, each by itself, and choose between what they give.
+
+        Where a side is not taken nothing of its walk is computed: what it would give is zero.
+        """
+        given = [self.arriving(out) for out in part.outputs]
+        walks = []
+        for results, nodes, taken in zip(part.results, part.nodes, part.given, strict=True):
+            pairs = zip(results, given, strict=True)
+            seeds = [(v, g) for v, g in pairs if v is not None and g is not None]
+            walks.append(Sweep(seeds, self.wanted_in(nodes, taken), self.stop, taken))
+        self.silent |= walks[0].silent | walks[1].silent
+        found = list(dict.fromkeys([*walks[0].total, *walks[1].total]))
+        one, other = ([walk.total.get(v) for v in found] for walk in walks)
+        for v in part.outputs if part.shared else ():
+            self.total.pop(v, None)  # the walk has begun with it
+        with on_behalf_of(part.where):
+            for v, g in zip(found, chosen(part.condition, one, other, found), strict=True):
+                self.add(v, g)
+
+    def wanted_in(
+        self, nodes: Collection[Apply], given: Collection[Variable]
+    ) -> Collection[Variable] | None:
+        """The variables of a part of the graph that gradients are wanted for."""
+        if self.wrt is None or self.active is None:
+            return None
+        inside = [v for v in self.wrt if v.owner in nodes]
+        return [*(v for v in given if v in self.active), *inside]
 
     def arriving(self, out: Variable) -> Variable | None:
         """The gradient that an output passes on, if any."""

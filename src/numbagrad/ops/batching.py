@@ -23,6 +23,7 @@ from ..graph.tensor import TensorType
 from ..graph.traverse import toposort
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..graph.where import on_behalf_of
+from .branching import IfElse, select
 from .diagonals import Diagonal, SetDiagonal
 from .index_patterns import ARRAY, FULL, At, Part, Span, layout, resolved
 from .joining import Join
@@ -442,6 +443,26 @@ def _time_first(x: Any, lead: int, sequence: bool) -> Any:
     return OPS["dimshuffle"](x, [lead, *range(lead), *range(lead + 1, x.type.ndim)])
 
 
+# -- branches --------------------------------------------------------------------------------
+
+
+def _branch(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
+    """One condition for all chooses between batches; a batch of them, member by member."""
+    condition, *given = inputs
+    op: Any = node.op
+    sides = [batched(g.outputs, dict(zip(g.inputs, given, strict=True)), frame) for g in op.graphs]
+    pairs = [level([a, b], frame) for a, b in zip(*sides, strict=True)]
+    if not has_batch(condition):
+        made = select(condition, [a for a, _ in pairs], [b for _, b in pairs])
+        return [Stacked(v, frame) for v in made]
+    made = []
+    for a, b in pairs:
+        new = ["x"] * (a.ndim - frame.ndim)
+        choice = OPS["dimshuffle"](plain(condition), [*range(frame.ndim), *new])
+        made.append(OPS["switch"](choice, a, b))
+    return [Stacked(v, frame) for v in made]
+
+
 # -- an Op without a rule --------------------------------------------------------------------
 
 
@@ -561,4 +582,5 @@ _RULES: dict[type, Any] = {
     AdvancedIncSubtensor: _write,
     BinCount: _bincount,
     Scan: _scan,
+    IfElse: _branch,
 }

@@ -9,19 +9,18 @@ derivatives and rewrites see it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.registry import OPS, register
 from ..graph.tensor import TensorType, as_tensor, is_scalar_number
-from ..graph.traverse import clone_replace
-from ..graph.type import DisconnectedType, disconnected_type
-from .control import Control, evaluate
+from .control import Control, connections, evaluate
 from .declared import UNKNOWN
-from .dtypes import convert_together, is_discrete, upcast
+from .dtypes import convert_together, upcast
 
-__all__ = ["IfElse", "choice", "ifelse", "truth"]
+__all__ = ["IfElse", "any_of", "ifelse", "select", "truth"]
 
 
 class IfElse(Control, abstract=True):
@@ -97,61 +96,13 @@ class IfElse(Control, abstract=True):
         for storage, value in zip(output_storage, made, strict=True):
             storage[0] = value
 
-    # -- differentiating -------------------------------------------------------------------
-
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        outputs = range(len(node.outputs))
-        needs = [[graph.needs([o]) for graph in self.graphs] for o in outputs]
-        rows = [[any(k in n for n in needs[o]) for o in outputs] for k in range(node.nin - 1)]
+        made = [connections(graph) for graph in self.graphs]
+        rows = [
+            [a or b for a, b in zip(p, q, strict=True)]
+            for p, q in zip(made[0], made[1], strict=True)
+        ]
         return [[False] * len(node.outputs), *rows]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        """Each branch's own gradients, in a branch on the same condition."""
-        made = [self._back(graph, inputs[1:], output_grads) for graph in self.graphs]
-        return [disconnected_type(), *choice(inputs[0], made[0], made[1], inputs[1:])]
-
-    def _back(self, graph: FrozenGraph, inputs: Any, output_grads: Any) -> list[Any]:
-        given, made = graph.fresh()
-        seeds = [(v, g) for v, g in zip(made, output_grads, strict=True) if _moves(v, g)]
-        if not seeds:
-            return [None] * len(inputs)
-        found = OPS["Lop"](
-            [v for v, _ in seeds], given, [g for _, g in seeds],
-            disconnected_inputs="ignore", return_disconnected="none",
-        )  # fmt: skip
-        return _over(found, given, inputs)
-
-    def forward(self, tangents: Sequence[Any], outputs: Any, inputs: Any) -> list[Any]:
-        """Each branch's own tangents, in a branch on the same condition."""
-        made = [self._ahead(graph, inputs[1:], tangents[1:]) for graph in self.graphs]
-        return choice(inputs[0], made[0], made[1], outputs)
-
-    def _ahead(self, graph: FrozenGraph, inputs: Any, tangents: Any) -> list[Any]:
-        given, made = graph.fresh()
-        moved = [(v, t) for v, t in zip(given, tangents, strict=True) if t is not None]
-        wanted = [v for v in made if not is_discrete(getattr(v.type, "dtype", "int64"))]
-        found = OPS["Rop"](
-            wanted, [v for v, _ in moved], [t for _, t in moved],
-            disconnected_outputs="ignore", return_disconnected="none",
-        )  # fmt: skip
-        known = dict(zip(wanted, found, strict=True))
-        return _over([known.get(v) for v in made], given, inputs)
-
-    def has_forward_rule(self) -> bool:
-        return True
-
-
-def _moves(variable: Variable, g: Any) -> bool:
-    if isinstance(g.type, DisconnectedType):
-        return False
-    return not is_discrete(getattr(variable.type, "dtype", "int64"))
-
-
-def _over(found: Sequence[Any], given: Sequence[Variable], inputs: Sequence[Variable]) -> list[Any]:
-    """Variables over a graph's own inputs as ones over the variables that it is given."""
-    present = [v for v in found if v is not None]
-    replaced = iter(clone_replace(present, dict(zip(given, inputs, strict=True))))
-    return [None if v is None else next(replaced) for v in found]
 
 
 def _listed(variables: Sequence[Variable]) -> list[Any]:
@@ -200,32 +151,6 @@ def truth(condition: Any) -> Any:
     return OPS["neq"](made, 0)
 
 
-def choice(
-    condition: Any, then: Sequence[Any], orelse: Sequence[Any], like: Sequence[Any]
-) -> list[Any]:
-    """One node that hands on ``then`` or ``orelse``; ``None`` on one side is zeros of ``like``.
-
-    What is ``None`` on both sides, or undefined on one, is so in the result.
-    """
-    made: list[Any] = [None] * len(like)
-    chosen: list[tuple[int, Any, Any]] = []
-    for k, (a, b, x) in enumerate(zip(then, orelse, like, strict=True)):
-        undefined = [v for v in (a, b) if v is not None and not isinstance(v.type, TensorType)]
-        if a is None and b is None:
-            continue
-        if undefined:
-            made[k] = undefined[0]
-        else:
-            given = a if a is not None else b
-            zeros = OPS["zeros_like"](x, dtype=given.type.dtype)
-            chosen.append((k, zeros if a is None else a, zeros if b is None else b))
-    if chosen:
-        outputs = select(condition, [a for _, a, _ in chosen], [b for _, _, b in chosen])
-        for (k, _, _), variable in zip(chosen, outputs, strict=True):
-            made[k] = variable
-    return made
-
-
 def select(condition: Any, then: Sequence[Any], orelse: Sequence[Any]) -> list[Variable]:
     """One node that hands on the variables of ``then`` or those of ``orelse``."""
     given = [*then, *orelse]
@@ -238,6 +163,18 @@ def select(condition: Any, then: Sequence[Any], orelse: Sequence[Any]) -> list[V
     )
     made: list[Variable] = op(condition, *captured, return_list=True)
     return made
+
+
+def any_of(choices: Sequence[tuple[Variable, int]]) -> tuple[Variable, int]:
+    """A condition, and the side of it that is taken where any of some sides of conditions is.
+
+    Side 0 of a condition is taken where it holds, side 1 where it does not.
+    """
+    different = list(dict.fromkeys(choices))
+    if len(different) == 1:
+        return different[0]
+    terms = [OPS["invert"](c) if side else c for c, side in different]
+    return reduce(OPS["or"], terms), 0
 
 
 @register
