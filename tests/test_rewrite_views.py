@@ -62,6 +62,19 @@ ROWS = [
     (lambda: X[1:].inc(Y[1:])[:-1].inc(Y[:-1]), None),
     (lambda: X[1:].inc(s)[1:].inc(Y[1:]), None),
     (lambda: X[1:].inc(Y[1:])[1:].set(Y[1:]), None),
+    (lambda: T.broadcast_to(s, (n, 3))[1:, ::2], "broadcast_to(s, maximum(0, (-1 + n)), 2)"),
+    (lambda: T.broadcast_to(s, (n, 3))[:, None, -1], None),
+    (lambda: T.broadcast_to(row, (n, row.shape[1]))[1:], None),
+    # Sums of parts.
+    (lambda: T.sum(X[::-1, ::-1]), "sum(X)"),
+    (lambda: T.sum(X[::-1, 1:]), None),
+    (lambda: T.sum(X[::-1], axis=1), None),
+    (lambda: T.sum(X[::-1], axis=0), "sum(X, axis=(0,))"),
+    (lambda: T.sum(X[1:].inc(2.0 * X[:-1])), "(sum(X) + (2.0 * sum(X[:-1])))"),
+    (lambda: T.sum(T.zeros_like(X)[1:].inc(X[:-1])), "sum(X[:-1])"),
+    (lambda: T.sum(X[1:].inc(s)), None),
+    (lambda: T.sum(X[1:].set(Y[1:])), None),
+    (lambda: T.sum(X[1:].inc(Y[1:]), axis=0), None),
     # Products.
     (lambda: T.dot(X.T, Y), "(X.T @ Y)"),
     (lambda: T.dot(X, Y.T), "(X @ Y.T)"),
@@ -69,8 +82,8 @@ ROWS = [
     (lambda: T.matmul(X.dimshuffle("x", 1, 0), Y.dimshuffle("x", 0, 1)), None),
     (lambda: T.dot(X.dimshuffle(1, 0).dimshuffle(1, 0), Y.T), "(X @ Y.T)"),
     # Symmetric products.
-    (lambda: T.dot(X.T, col * X), "(X.T @ diag(col.dimshuffle(0)) @ X)"),
-    (lambda: T.dot((X * col).T, X), "(X.T @ diag(col.dimshuffle(0)) @ X)"),
+    (lambda: T.dot(X.T, col * X), "(X.T @ diag(col) @ X)"),
+    (lambda: T.dot((X * col).T, X), "(X.T @ diag(col) @ X)"),
     (lambda: T.dot((2.0 * X * col).T, X), None),
     (lambda: T.dot(X.T, X), None),
     (lambda: T.dot(X.T, X * X), None),
@@ -153,6 +166,12 @@ def test_same_values(made_by, printed):
             np.testing.assert_allclose(b, a, rtol=limit, atol=limit)
     if printed is not None:
         assert pp(rewrite([old])[0]) == printed
+
+
+def test_a_sum_of_parts_that_do_not_fit_stays_an_error():
+    (made,) = rewrite([T.sum(X[1:].inc(Y))])
+    with pytest.raises(ValueError, match="shape"):
+        interpret([made], values_for(3, 2))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.registry import OPS
+from ..ops.index_patterns import NEW, Part, Span
 from ..ops.kinds import Declared
 from ..ops.sizes import product
 from .pattern import Local, Node, Scope, on
@@ -84,6 +85,19 @@ def shuffle_before_spreading(node: Node, scope: Scope) -> Any:
     return OPS["broadcast_to"](node.op(source), scope.env.shape(node.outputs[0]))
 
 
+@on("Subtensor")
+def part_of_spread(node: Node, scope: Scope) -> Any:
+    """broadcast_to(x, n)[i:j] = broadcast_to(x, j - i) where x is one number"""
+    source = spread_source(node.inputs[0], scope)
+    if source is None or not all(source.type.broadcastable):
+        return None
+    # An integer may be out of range, which is an error whatever stands there.
+    if not all(isinstance(e, (Span, Part)) or e == NEW for e in node.op.pattern):
+        return None
+    number = OPS["dimshuffle"](source, [])
+    return OPS["broadcast_to"](number, scope.env.shape(node.outputs[0]))
+
+
 @on("Sum")
 def sum_of_spread(node: Node, scope: Scope) -> Any:
     """sum(broadcast_to(x, n)) = x * n where nothing infinite can meet n = 0"""
@@ -97,7 +111,9 @@ def sum_of_spread(node: Node, scope: Scope) -> Any:
         return None
     out = node.outputs[0]
     total = node.op(source)
-    made = OPS["mul"](OPS["cast"](product(counts), out.type.dtype), total)
+    made = total
+    if scope.value(source) != 0:
+        made = OPS["mul"](OPS["cast"](product(counts), out.type.dtype), total)
     if made.type.broadcastable == out.type.broadcastable:
         return made
     return OPS["broadcast_to"](made, scope.env.shape(out))
@@ -119,5 +135,6 @@ SPREAD: list[Local] = [
     spread_twice,
     spread_later,
     shuffle_before_spreading,
+    part_of_spread,
     sum_of_spread,
 ]

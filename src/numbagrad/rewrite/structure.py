@@ -13,11 +13,15 @@ from ..config import config
 from ..graph.registry import OPS
 from ..graph.tensor import constant
 from ..ops.dtypes import is_complex, is_continuous
-from ..ops.index_patterns import FULL
+from ..ops.index_patterns import FULL, Part, Span
 from ..ops.products import dot_nt, dot_tn, gram
+from ..ops.subtensor import Subtensor
 from .pattern import Local, Node, Scope, made_by, on
+from .shapes import ShapeEnv
 
 __all__ = ["STRUCTURE"]
+
+_BACKWARDS = Span(None, None, -1)
 
 #: Reductions of one array over ``axes`` for which one element stands for itself.
 _FOLDING = ("Sum", "Prod", "Max", "Min", "All", "Any_", "Peak")
@@ -136,6 +140,37 @@ def sum_of_multiple(node: Node, scope: Scope) -> Any:
             number = OPS["cast"](np.asarray(value), dtype)
             return OPS["mul"](number, node.op(x))
     return None
+
+
+@on("Sum")
+def sum_backwards(node: Node, scope: Scope) -> Any:
+    """sum(x[::-1]) = sum(x)"""
+    inner = made_by(node.inputs[0], "Subtensor", scope)
+    if inner is None or not _may_reorder(node):
+        return None
+    axes, pattern = node.op.axes, inner.op.pattern
+    if all(e == FULL or (e == _BACKWARDS and k in axes) for k, e in enumerate(pattern)):
+        return node.op(inner.inputs[0])
+    return None
+
+
+@on("Sum")
+def sum_of_increment(node: Node, scope: Scope) -> Any:
+    """sum(x[i:j].inc(y)) = sum(x) + sum(y), over all dimensions"""
+    inner = made_by(node.inputs[0], "IncSubtensor", scope)
+    if inner is None or inner.op.set or not _may_reorder(node):
+        return None
+    x, y, *index = inner.inputs
+    if len(node.op.axes) != x.type.ndim or x.type.dtype != node.outputs[0].type.dtype:
+        return None
+    if not all(isinstance(e, (Span, Part)) for e in inner.op.pattern):
+        return None
+    part = Subtensor(pattern=inner.op.pattern)(x, *index)
+    # Sizes are compared here for the last time: they are known to be equal without this node.
+    env = ShapeEnv()
+    if not all(map(env.same, env.shape(part), env.shape(y))):
+        return None
+    return OPS["add"](node.op(x), type(node.op)(axes=tuple(range(y.type.ndim)))(y))
 
 
 def _is_integer(variable: Any) -> bool:
@@ -260,6 +295,8 @@ STRUCTURE: list[Local] = [
     twice_the_same,
     sum_of_negative,
     sum_of_multiple,
+    sum_backwards,
+    sum_of_increment,
     symmetric_product,
     product_with_transposed,
     whole_slice,
