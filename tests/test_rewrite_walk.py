@@ -48,6 +48,16 @@ def test_equal_constants_become_one_and_other_bits_do_not():
     assert a is not c
 
 
+def test_of_equal_nodes_none_is_replaced_by_one_whose_sizes_are_less_known():
+    n = T.lscalar("n")
+    zero, three = T.constant(0.0), T.constant(3, dtype="int64")
+    loose = T.broadcast_to(zero, (n,)).owner.clone_with_new_inputs([zero, three]).outputs[0]
+    tight = T.broadcast_to(zero, (3,))
+    assert loose.type.shape == (None,) and loose.owner.op == tight.owner.op
+    for v in rewrite([loose, tight, T.exp(tight)])[1:]:
+        assert v.type.shape == (3,)
+
+
 def test_zeros_of_either_sign_stay_apart():
     a, b = rewrite([v / 0.0, v / -0.0])
     old = interpret([a, b], {v: np.array([1.0])})

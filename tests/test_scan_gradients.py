@@ -57,15 +57,19 @@ def close(found, wanted):
 class Both:
     """A loop and the same written out, each as a scalar cost over the same inputs."""
 
-    def __init__(self, step, length, **options):
+    def __init__(self, step, length, symbolic=False, **options):
         sequences, states, others = step.inputs()
         self.inputs = [*sequences, *states, *others]
-        last, traces, _ = scanned(step, length, sequences, states, others, **options)
+        count = T.lscalar("n") if symbolic else length
+        last, traces, _ = scanned(step, count, sequences, states, others, **options)
         self.scan = cost_of_scan(length, last, traces)
         self.unrolled = cost_of_unrolled(*unrolled(step, length, sequences, states, others))
         self.smooth = [x for x in self.inputs if x.dtype == "float64"]
         rng = np.random.default_rng(length)
         self.at = step.values(rng, length)
+        if symbolic:
+            self.inputs.append(count)
+            self.at.append(length)
         pairs = zip(self.inputs, self.at, strict=True)
         self.directions = [
             T.constant(rng.normal(size=a.shape)) for x, a in pairs if x in self.smooth
@@ -99,14 +103,14 @@ def reverse_twice(cost, wrt, directions):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(step=steps, length=lengths)
 def test_gradients(mode, step, length):
     Both(step, length).check(gradient, mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(step=steps, length=lengths)
 def test_tangents(mode, step, length):
     Both(step, length).check(tangent, mode)
@@ -114,7 +118,7 @@ def test_tangents(mode, step, length):
 
 @pytest.mark.parametrize("derivative", [product, reverse_twice])
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(step=steps, length=lengths)
 def test_second_derivatives(mode, derivative, step, length):
     Both(step, length).check(derivative, mode)
@@ -129,13 +133,19 @@ def ends(after):
 
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=15, deadline=None)
-@given(step=steps, length=st.sampled_from([1, 2, 6]))
-def test_loops_that_end(mode, step, length):
+@given(
+    step=steps,
+    length=st.sampled_from([1, 2, 6]),
+    checkpoint=st.sampled_from([None, None, 2, "sqrt"]),
+)
+def test_loops_that_end(mode, step, length, checkpoint):
     assume(step.states)
     sequences, states, others = step.inputs()
     inputs = [*sequences, *states, *others]
     at = step.values(np.random.default_rng(length), length)
-    last, traces, (count,) = scanned(step, length, sequences, states, others, ends)
+    last, traces, (count,) = scanned(
+        step, length, sequences, states, others, ends, checkpoint=checkpoint
+    )
     made = int(compute(inputs, [count], at, "as built")[0])
     assert 1 <= made <= length
     smooth = [x for x in inputs if x.dtype == "float64"]
@@ -173,7 +183,7 @@ def test_the_way_back_has_as_many_steps_as_were_made():
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(step=steps, length=lengths, truncate=st.integers(1, 6))
 def test_truncated_gradients(mode, step, length, truncate):
     """As if the values of all steps but the last ones were constants."""
@@ -199,11 +209,36 @@ def test_truncated_gradients(mode, step, length, truncate):
     close(*(compute(inputs, gradient(c, smooth, ()), at, mode) for c in costs))
 
 
+# -- checkpoints -----------------------------------------------------------------------------------
+
+checkpoints = st.sampled_from([1, 2, 3, 9, "sqrt"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=15, deadline=None)
+@given(
+    step=steps,
+    length=st.sampled_from([0, 1, 2, 5, 6, 7]),
+    checkpoint=checkpoints,
+    symbolic=st.booleans(),
+)
+def test_checkpoints(mode, step, length, checkpoint, symbolic):
+    Both(step, length, symbolic, checkpoint=checkpoint).check(gradient, mode)
+
+
+@pytest.mark.parametrize("derivative", [product, reverse_twice])
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=8, deadline=None)
+@given(step=steps, length=st.sampled_from([0, 1, 5]), checkpoint=checkpoints)
+def test_second_derivatives_with_checkpoints(mode, derivative, step, length, checkpoint):
+    Both(step, length, checkpoint=checkpoint).check(derivative, mode)
+
+
 # -- batches -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(step=steps, length=lengths, chosen=st.integers(1, 15), static=st.booleans())
 def test_many_loops_at_once(mode, step, length, chosen, static):
     sequences, states, others = step.inputs()

@@ -141,7 +141,7 @@ class Rewriter:
         if self.merge:
             key = _key(node, inputs)
             found = self._settled.get(key)
-            if found is not None:
+            if found is not None and _known_as_well(node.outputs, found):
                 return found
         with on_behalf_of(node.where):
             here = _over(node, inputs)
@@ -225,6 +225,13 @@ def _key(node: Apply, inputs: Sequence[Variable]) -> Any:
     if getattr(node.op, "commutative", False):
         inputs = sorted(inputs, key=id)
     return (node.op, *inputs)
+
+
+def _known_as_well(wanted: Sequence[Variable], found: Sequence[Variable]) -> bool:
+    """Whether types say as much: sizes may have become known after one of two equal nodes."""
+    return all(
+        a.type is b.type or a.type.is_super(b.type) for a, b in zip(wanted, found, strict=True)
+    )
 
 
 def _bits(variable: Constant) -> Any:

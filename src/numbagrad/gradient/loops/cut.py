@@ -17,10 +17,10 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ..graph.basic import Apply, Constant, Variable
-from ..graph.tensor import TensorType
-from ..graph.traverse import toposort
-from ..ops.kinds import Block, Elementwise, Reduction, View
+from ...graph.basic import Apply, Constant, Variable
+from ...graph.tensor import TensorType
+from ...graph.traverse import toposort
+from ...ops.kinds import Block, Elementwise, Reduction, View
 
 __all__ = ["choose", "dependent", "price_of_saving"]
 
