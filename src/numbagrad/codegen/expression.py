@@ -15,7 +15,7 @@ import numpy as np
 
 from ..graph.op import Op
 
-__all__ = ["Buffer", "Expression", "Pack", "Table"]
+__all__ = ["Buffer", "Expression", "Made", "Pack", "Table"]
 
 INTEGER = "int64"
 
@@ -83,14 +83,22 @@ class Pack:
     count: int
 
 
+class Made:
+    """The draws of one node: no two are the same, whatever they are drawn from."""
+
+    def __init__(self, op: Op, count: int):
+        self.op = op
+        self.count = count
+
+
 class Expression:
     """One interned scalar expression.
 
     Attributes
     ----------
     head : str
-        What it is: ``literal``, ``axis``, ``size``, ``load``, ``apply``, ``cast``, ``choose`` or
-        an operator of index arithmetic.
+        What it is: ``literal``, ``axis``, ``size``, ``load``, ``apply``, ``cast``, ``choose``,
+        ``draw`` or an operator of index arithmetic.
     payload : object
         What belongs to the head: a value, a name, a buffer, an Op.
     arguments : tuple of Expression
@@ -276,12 +284,14 @@ class Table:
         return Buffer(self._buffers, name, dtype, extents, role, variable)
 
     def of(self, value: Any) -> Expression:
-        """``value`` itself, or the integer literal."""
+        """``value`` itself, or the literal."""
         if isinstance(value, Expression):
             return value
         if isinstance(value, (int, np.integer)):
             return self.literal(int(value), INTEGER)
-        raise TypeError(f"An index must be an expression or an integer; got {value!r}")
+        if isinstance(value, float):  # in a condition on elements
+            return self.literal(value, "float64")
+        raise TypeError(f"An index must be an expression or a number; got {value!r}")
 
     def literal(self, value: Any, dtype: str) -> Expression:
         """A number."""
@@ -320,6 +330,12 @@ class Table:
         """An elementwise Op on arguments that already have the right dtypes."""
         return self._make("apply", op, tuple(arguments), dtype)
 
+    def draw(
+        self, op: Op, arguments: Sequence[Expression], index: Sequence[Expression], dtype: str
+    ) -> Expression:
+        """A random draw: made anew wherever it is printed, and in each place of ``index``."""
+        return self._make("draw", Made(op, len(arguments)), (*arguments, *index), dtype)
+
     def cast(self, expression: Expression, dtype: str) -> Expression:
         """The same value as another dtype."""
         if expression.dtype == dtype:
@@ -346,6 +362,10 @@ class Table:
         dtype = "bool" if comparing else np.result_type(left.dtype, right.dtype).name
         if a is not None and b is not None:
             return self.literal(_FOLD[operator](a, b), dtype)
+        if operator in "&|":
+            known, other = (a, right) if a is not None else (b, left)
+            if known is not None:  # x & True is x, x | True is True
+                return other if bool(known) == (operator == "&") else self.literal(known, dtype)
         if dtype != INTEGER:  # elements of arrays: no identity holds for NaN and signed zeros
             return self._make(operator, None, (left, right), dtype)
         if operator in "+-" and b == 0 and b is not None:

@@ -51,7 +51,7 @@ def order_axes(task: Task) -> None:
     Each array that is read or written votes that an earlier dimension be an outer loop; larger
     arrays vote first, in the order met. Without votes the order of the result stays.
     """
-    if len(task.axes) < 2 or task.kind == "position":
+    if len(task.axes) < 2 or task.kind == "position" or task.ordered:
         return
     uses = [e for value in task.expressions() for e in value.loads()]
     indices = [u.arguments for u in uses]

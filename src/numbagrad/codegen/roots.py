@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..graph.basic import Apply, Constant, Variable
+from ..ops.draws import Draw
 from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
 from ..rewrite.shapes import ShapeEnv
 
@@ -156,7 +157,7 @@ class Demand:
     def _note_whole(self, node: Apply) -> None:
         """What is stored because of the node's kind."""
         op = node.op
-        if isinstance(op, (Block, Reduction, Scatter)) or kind_of(node) == "Callback":
+        if isinstance(op, (Block, Draw, Reduction, Scatter)) or kind_of(node) == "Callback":
             self.stored.update(node.outputs)
         if isinstance(op, Block) or kind_of(node) == "Callback":
             self.stored.update(v for v in node.inputs if not isinstance(v, Constant))
@@ -183,6 +184,9 @@ class Demand:
             return set(node.inputs)
         if isinstance(node.op, Reduction) and len(node.inputs) > 1:
             return set(node.inputs)
+        if isinstance(node.op, Draw):
+            out = node.outputs[1].type.shape
+            return {v for v in node.op.parameters_of(node) if v.type.shape != out}
         return set()
 
     def _cost_of(

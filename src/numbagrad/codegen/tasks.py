@@ -15,7 +15,9 @@ import numpy as np
 from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.printing import op_name
+from ..graph.tensor import TensorType
 from ..graph.where import Line
+from ..ops.draws import Draw
 from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
 from .expression import Buffer, Expression, Table
 from .names import Names
@@ -59,6 +61,8 @@ class Task:
         Tasks that have to be finished, as a whole, before this one begins.
     arguments : list of Buffer or Expression
         What a call is given.
+    ordered : bool
+        Whether its places have to be visited in the order of its axes.
     """
 
     number: int
@@ -74,6 +78,7 @@ class Task:
     arguments: list[Any] = field(default_factory=list)
     failure: int | None = None
     variable: Variable | None = None
+    ordered: bool = False
 
     @property
     def target(self) -> Buffer:
@@ -139,12 +144,13 @@ class TaskList:
         for node in demand.nodes:
             self._visit(node)
             self._sizes_agree()
-        self.outputs = [self._output(v) for v in demand.outputs]
+        self.outputs = [self._output(v) for v in demand.outputs if isinstance(v.type, TensorType)]
 
     # -- buffers ---------------------------------------------------------------------------
 
     def _input(self, variable: Variable) -> Buffer:
-        name = self.names.new(variable.name, "x")
+        plain = "x" if isinstance(variable.type, TensorType) else "rng"
+        name = self.names.new(variable.name, plain)
         buffer = self.table.buffer(name, variable.type.dtype, (), "input", variable)
         self.buffers[variable] = buffer
         buffer.extents = tuple(
@@ -427,6 +433,8 @@ class TaskList:
             self._reduction(node)
         elif isinstance(node.op, Scatter):
             self._scatter(node)
+        elif isinstance(node.op, Draw):
+            self._draw(node)
         elif isinstance(node.op, Block) or kind_of(node) == "Callback":
             self._call(node)
         elif hasattr(node.op, "parts"):
@@ -437,7 +445,8 @@ class TaskList:
     def _value_checks(self, node: Apply) -> None:
         rows = node.op.checks(*node.inputs) if hasattr(node.op, "checks") else []
         for row in rows:
-            extents = [] if row.over is None else list(self.shape(node.inputs[row.over]))
+            checked = [*node.inputs, node.outputs[-1]]  # the place -1 is the result
+            extents = [] if row.over is None else list(self.shape(checked[row.over]))
             axes, ranges, index = self._loops(extents)
             condition = row.holds(index, Reader(self, node), self._sizes_of(node))
             if isinstance(condition, bool):
@@ -523,6 +532,25 @@ class TaskList:
             task = self._add("position", node, [buffer], order, ranges, outer, value, reduced)
             task.arguments = [position]
         self.buffers[out] = buffer
+
+    def _draw(self, node: Apply) -> None:
+        """One draw in each place, in C order, after all that were drawn from the same generator."""
+        op, (next_rng, draws) = node.op, node.outputs
+        assert isinstance(op, Draw)
+        rng = self.buffers[node.inputs[0]]
+        buffer = self._new_buffer(draws)
+        axes, ranges, index = self._loops(buffer.extents)
+        arguments = [self.table.load(rng, ())]
+        for v, dtype in zip(op.parameters_of(node), op.arguments.values(), strict=True):
+            arguments.append(self.table.cast(self.element(v, index), dtype))
+        value = self.table.draw(op, arguments, index, buffer.dtype)
+        before = self.writers(rng)
+        task = self._add("store", node, [buffer], axes, ranges, index, value, after=before)
+        task.ordered = True
+        task.variable = draws
+        self._writers.setdefault(rng.number, set()).add(task.number)
+        self.buffers[next_rng] = rng
+        self.buffers[draws] = buffer
 
     def _nonempty(self, node: Apply, space: list[Expression], reduced: list[Expression]) -> None:
         unknown = [e for e in reduced if e.value is None or e.value == 0]

@@ -135,6 +135,8 @@ class Texts:
         if e.head == "size":
             return Text(self.size_names[e.payload.number, e.arguments[0].value])
         text = self._fresh(e)
+        if e.head == "draw":  # once, where it is stored, and nowhere else
+            return text
         if self._guarded or text.text.isidentifier():
             return text
         level = self._level(e)
@@ -192,6 +194,8 @@ class Texts:
             no = self._text(e.arguments[2]).inside(TERNARY)
             self._guarded -= 1
             return Text(f"{yes} if {condition} else {no}", TERNARY)
+        if e.head == "draw":
+            return self._draw(e)
         arguments = [self._text(a) for a in e.arguments]
         if e.head == "cast":
             return self._cast(arguments[0], e.arguments[0].dtype, e.dtype)
@@ -239,6 +243,12 @@ class Texts:
         arguments += [Text(repr(p)) for p in op.parameters()]
         made = splice(template, arguments, working, self.resolve)
         return Text(self.converted(made.text, e.dtype)) if e.dtype in _NARROW else made
+
+    def _draw(self, e: Expression) -> Text:
+        op, count = e.payload.op, e.payload.count
+        arguments = [self._text(a) for a in e.arguments[:count]]
+        made = splice(read_template(plain(op, "template")), arguments, op.natural, self.resolve)
+        return self._cast(made, op.natural, e.dtype) if e.dtype != op.natural else made
 
     def once(self, text: Text, expression: Expression) -> Text:
         """A name for the text of an expression in a task's own loop variables."""

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import MissingInputError, NullTypeGradError, UnusedInputError
 from ..gradient.jacobians import SparseMatrix
 from ..graph.basic import Constant, Variable
+from ..graph.generators import RandomGeneratorType
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor
 from ..graph.traverse import ancestors, clone_replace, toposort
@@ -57,7 +58,7 @@ def as_input(item: Any, position: int, allow_downcast: bool | None) -> In:
             f"Input {position} of the function is the shared variable {variable!r}; it is read "
             "without being passed. Use givens to replace it by an input."
         )
-    if not isinstance(variable.type, TensorType):
+    if not isinstance(variable.type, (TensorType, RandomGeneratorType)):
         raise TypeError(f"Input {position} of the function is of type {variable.type}")
     return spec
 
@@ -157,6 +158,10 @@ def next_defaults(specs: Sequence[In]) -> dict[int, Variable]:
 
 
 def _update_value(old: Any, new: Any) -> Variable:
+    if isinstance(old.type, RandomGeneratorType):
+        if not isinstance(new, Variable) or new.type != old.type:
+            raise TypeError(f"The update of {old!r} must be a generator; got {new!r}")
+        return new
     made = as_tensor(new)
     if made.type.dtype != old.type.dtype:
         if not np.can_cast(made.type.dtype, old.type.dtype, "safe"):
@@ -175,6 +180,9 @@ def _update_value(old: Any, new: Any) -> Variable:
 def with_givens(wanted: list[Variable], replaced: dict[Variable, Any]) -> list[Variable]:
     """The graph with the replacements of ``givens``."""
     for old, new in replaced.items():
+        if isinstance(old.type, RandomGeneratorType):
+            replaced[old] = _update_value(old, new)
+            continue
         if not isinstance(new, Variable):
             new = as_tensor(new)
         if isinstance(old.type, TensorType) and new.type.dtype != old.type.dtype:

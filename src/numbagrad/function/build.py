@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.random import Generator
+
 from ..codegen.emit import Emitted, emit
 from ..codegen.plan import plan
 from ..codegen.program import Program
@@ -15,12 +17,14 @@ from ..config import config
 from ..errors import ObjectModeWarning
 from ..graph.basic import Variable
 from ..graph.fgraph import FunctionGraph
+from ..graph.generators import copy_generator
 from ..graph.traverse import rebuild_graph, toposort
 from ..jit import build as jit
 from ..ops.interpret import interpret
 from ..ops.kinds import Declared
 from ..rewrite import rewrite
 from ..rewrite.branches import enclosed
+from .generators import separate
 from .modes import Mode
 
 __all__ = ["CompileReport", "Compiled", "compile_graph"]
@@ -69,7 +73,8 @@ class Compiled:
     Attributes
     ----------
     core : callable
-        Takes numbers and arrays for the inputs, the shared values, then ``constants``.
+        Takes numbers and arrays for the inputs, the shared values, copies of generators, then
+        ``constants``.
     fgraph : FunctionGraph
         The rewritten graph.
     program : Program or None
@@ -81,6 +86,8 @@ class Compiled:
     program: Program | None
     emitted: Emitted | None
     report: CompileReport
+    #: For each argument behind the shared values the generator that it is a copy of.
+    copies: Sequence[int] = ()
 
     @property
     def constants(self) -> list[Any]:
@@ -114,6 +121,11 @@ def compile_graph(
     report = CompileReport()
     clock = _Clock(report)
     optimized = clock("rewriting", rewrite, list(outputs), list(inputs), mode.optimize)
+    copies: Sequence[int] = ()
+    if mode.linker != "reference":
+        separated = separate(inputs, optimized)
+        inputs, optimized = [*inputs, *separated.copies], separated.outputs
+        copies = separated.sources
     fgraph = FunctionGraph(list(inputs), list(optimized), clone=False)
     report.nodes = len(fgraph.apply_nodes)
     if mode.linker == "reference":
@@ -125,7 +137,7 @@ def compile_graph(
     report.lines = emitted.source.count("\n")
     built = jit.build(program, emitted, mode.fastmath)
     report.seconds.update(built.seconds)
-    return Compiled(built.function, fgraph, program, emitted, report)
+    return Compiled(built.function, fgraph, program, emitted, report, copies)
 
 
 def bind_constants(compiled: Compiled, constants: Sequence[Any], mode: Mode) -> Any:
@@ -158,8 +170,13 @@ class _Interpreted:
             variable: variable.type.filter(value, allow_downcast=True)
             for variable, value in zip(self.inputs, values, strict=True)
         }
-        made = [value.copy() for value in interpret(self.outputs, given)]
+        made = [_own(value) for value in interpret(self.outputs, given)]
         return made[0] if len(made) == 1 else tuple(made)
+
+
+def _own(value: Any) -> Any:
+    """A value that later calls do not change."""
+    return copy_generator(value) if isinstance(value, Generator) else value.copy()
 
 
 def _warn_of_callbacks(outputs: Sequence[Variable]) -> None:

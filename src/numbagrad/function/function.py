@@ -40,6 +40,7 @@ from .arguments import (
     with_givens,
 )
 from .build import Compiled, CompileReport, bind_constants, compile_graph
+from .generators import Plan, is_generator, plan_of
 from .io import In
 from .modes import Mode, get_mode
 from .shared import SharedVariable
@@ -185,6 +186,20 @@ class Maker:
         arguments = [s.variable for s in self.inputs] + self.shared
         return compile_graph(arguments, self.unoptimized, self.name, self.mode)
 
+    def plan_generators(self) -> Plan | None:
+        """What a call does with generators; None if there are none, or nothing is compiled."""
+        if self.compiled.program is None:
+            return None
+        first = len(self.inputs)
+        places = {v: first + k for k, v in enumerate(self.shared)}
+        results = self.fgraph.outputs
+        targets: list[int | None] = [None] * len(results)
+        begin = len(results) - len(self.updated) - len(self.next_defaults)
+        for k, variable in enumerate(self.updated):
+            targets[begin + k] = places.get(variable, -1)
+        kept = [s.mutable for s in self.inputs] + [False] * len(self.shared)
+        return plan_of(self.fgraph.inputs, self.compiled.copies, results, kept, targets)
+
     @property
     def plain(self) -> bool:
         """Whether a call returns what compiled code does, as it is."""
@@ -245,6 +260,7 @@ class Function:
         maker = self.maker
         results = [(v.type.dtype, v.type.ndim) for v in maker.fgraph.outputs]
         hidden: list[Any] = [_reader(v) for v in maker.shared]
+        hidden += [None for _ in maker.compiled.copies]
         unwrap = "single" if maker.plain else "list"
         return print_wrapper(
             [s.variable.type for s in maker.inputs],
@@ -255,6 +271,7 @@ class Function:
             [*hidden, *self._constants],
             self._explain_failure,
             unwrap,
+            maker.plan_generators(),
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -345,8 +362,11 @@ class Function:
 
     def _given(self, args: Sequence[Any]) -> dict[Variable, Any]:
         values = [*args, *(variable.container[0] for variable in self.maker.shared)]
+        values += [values[source] for source in self.maker.compiled.copies]
         return {
-            variable: np.asarray(value, dtype=variable.type.dtype)
+            variable: value
+            if is_generator(variable)
+            else np.asarray(value, dtype=variable.type.dtype)
             for variable, value in zip(self.maker.fgraph.inputs, values, strict=True)
         }
 
@@ -445,7 +465,7 @@ class Function:
     def __reduce__(self) -> Any:
         maker = self.maker
         specs = [
-            (s.variable, s.name, value, s.update, s.strict, s.allow_downcast)
+            (s.variable, s.name, value, s.update, s.mutable, s.strict, s.allow_downcast)
             for s, value in zip(maker.inputs, self._defaults, strict=True)
         ]
         state = (
@@ -460,8 +480,8 @@ class Function:
 
 def _unpickle(rows: Any, state: Any, trust_input: bool) -> Function:
     specs = [
-        In(v, name=n, value=value, update=update, strict=strict, allow_downcast=downcast)
-        for v, n, value, update, strict, downcast in rows
+        In(v, n, value, update, mutable, strict, downcast)
+        for v, n, value, update, mutable, strict, downcast in rows
     ]
     return Function(Maker(specs, *state), trust_input)
 
@@ -480,7 +500,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 def _reader(variable: SharedVariable) -> Any:
     """What fetches a shared value at each call."""
     container = variable.container
-    if variable.type.ndim == 0:
+    if variable.type.ndim == 0 and not is_generator(variable):
         return lambda: array_like_compiled(container[0])
     return lambda: container[0]
 

@@ -8,12 +8,24 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator, RandomState
 
 from ..config import config
 from ..graph.basic import Variable
+from ..graph.generators import RandomGeneratorVariable, copy_generator, random_generator_type
+from ..graph.registry import OPS
 from ..graph.tensor import TensorType, TensorVariable
 
-__all__ = ["SharedVariable", "TensorSharedVariable", "new_shared_variables", "shared"]
+__all__ = [
+    "RandomGeneratorSharedVariable",
+    "SharedVariable",
+    "TensorSharedVariable",
+    "new_shared_variables",
+    "shared",
+    "shared_rng",
+]
+
+_UNSET: Any = object()
 
 #: Lists that receive each shared variable that is made.
 _watchers: ContextVar[tuple[list[SharedVariable], ...]] = ContextVar("watchers", default=())
@@ -104,6 +116,98 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     __slots__ = ()
 
 
+class RandomGeneratorSharedVariable(SharedVariable, RandomGeneratorVariable):
+    """A shared random number generator; `shared_rng` makes one.
+
+    >>> import numpy as np
+    >>> rng = shared_rng(seed=3)
+    >>> rng.set_value(np.random.default_rng(5))
+    >>> rng.set_value(seed=5)
+    >>> rng.get_value().random() == np.random.default_rng(5).random()
+    True
+    """
+
+    __slots__ = ()
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Generator:
+        """The generator: a copy in its state, or with ``borrow`` the object that calls advance."""
+        value: Generator = self.container[0]
+        return value if borrow else copy_generator(value)
+
+    def set_value(self, value: Any = None, borrow: bool = False, *, seed: Any = _UNSET) -> None:
+        """Replace the generator.
+
+        Parameters
+        ----------
+        value : numpy.random.Generator, optional
+        borrow : bool
+            Whether the object itself may be kept; calls advance it then.
+        seed : optional
+            Instead of ``value``: what ``numpy.random.default_rng`` is called with.
+
+        Raises
+        ------
+        TypeError
+            If ``value`` is no Generator.
+        ValueError
+            If both or neither is given.
+        """
+        self.container[0] = _generator(value, seed, borrow)
+
+    def zero(self, borrow: bool = False) -> None:
+        """Refused: a generator has no zero."""
+        raise TypeError(f"{self!r} is a generator, which can not be set to zero")
+
+
+def _generator(value: Any, seed: Any, borrow: bool) -> Generator:
+    if (value is None) == (seed is _UNSET):
+        raise ValueError("Give a Generator or a seed, one of the two")
+    if value is None:
+        return np.random.default_rng(seed)
+    given = random_generator_type.filter(value)
+    return given if borrow else copy_generator(given)
+
+
+def shared_rng(
+    value: Any = None, *, seed: Any = _UNSET, name: str | None = None, borrow: bool = False
+) -> Any:
+    """A shared variable that holds a random number generator.
+
+    Parameters
+    ----------
+    value : numpy.random.Generator, optional
+    seed : optional
+        Instead of ``value``: what ``numpy.random.default_rng`` is called with; None takes chance
+        from the operating system.
+    name : str, optional
+    borrow : bool
+        Whether the Generator itself may be kept; calls advance it then.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is no Generator.
+    ValueError
+        If both or neither of ``value`` and ``seed`` are given.
+
+    Examples
+    --------
+    >>> from numbagrad import function
+    >>> rng = shared_rng(seed=153, name="rng")
+    >>> next_rng, x = rng.normal()
+    >>> f = function([], x, updates={rng: next_rng})
+    >>> f(), f()
+    (array(1.45769255), array(0.44383835))
+    """
+    made = RandomGeneratorSharedVariable(random_generator_type, name=name)
+    made.default_update = None
+    made.container = [_generator(value, seed, borrow)]
+    return made
+
+
+OPS["shared_rng"] = shared_rng
+
+
 def _restore(
     class_: type[SharedVariable], type_: Any, container: list[Any], name: str | None
 ) -> SharedVariable:
@@ -134,7 +238,7 @@ def shared(
 
     Parameters
     ----------
-    value : array_like
+    value : array_like or numpy.random.Generator
         Its dtype and number of dimensions are those of the variable.
     name : str, optional
     strict, allow_downcast
@@ -161,6 +265,12 @@ def shared(
             f"The value of a shared variable can not be symbolic; got {value!r}. "
             "Use its .eval() or make the expression an update."
         )
+    if isinstance(value, RandomState):
+        raise TypeError("numpy.random.RandomState is not supported; use numpy.random.default_rng")
+    if isinstance(value, Generator):
+        made = shared_rng(value, name=name, borrow=borrow)
+        made.default_update = kwargs.get("default_update")
+        return made
     array = np.asarray(value)
     if type(value) is float:
         array = array.astype(config.floatX)

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..graph.generators import RandomGeneratorType, address_of, copy_generator
 from ..graph.tensor import TensorType
+from .generators import Plan, locked
 
 __all__ = ["array_like_compiled", "make_converter", "print_wrapper"]
 
@@ -61,9 +63,10 @@ def print_wrapper(
     strict: Sequence[bool],
     results: Sequence[tuple[str, int]],
     core: Callable[..., Any],
-    hidden: Sequence[Callable[[], Any] | np.ndarray],
+    hidden: Sequence[Callable[[], Any] | np.ndarray | None],
     failed: Callable[..., Any],
     unwrap: str,
+    generators: Plan | None = None,
 ) -> Callable[..., Any]:
     """Make the wrapper.
 
@@ -79,17 +82,24 @@ def print_wrapper(
     core : callable
         The compiled function.
     hidden : sequence
-        Further arguments: arrays, or the containers of shared variables.
+        Further arguments: arrays, or what fetches a shared value; None for a copied generator.
     failed : callable
         ``failed(error, arguments)`` gives the exception to raise instead.
     unwrap : {"single", "list", "none"}
         What the results become.
+    generators : Plan, optional
+        What a call does with the generators among the arguments of compiled code.
     """
     scope: dict[str, Any] = {"ndarray": np.ndarray, "array": np.array, "core": core}
     scope["failed"] = failed
     names = [f"a{k}" for k in range(len(types))]
     lines = [f"def call({', '.join(names)}):"]
     for k, (name, type_) in enumerate(zip(names, types, strict=True)):
+        if isinstance(type_, RandomGeneratorType):
+            scope |= {"Generator": np.random.Generator, f"convert{k}": converters[k]}
+            lines += [f"    if type({name}) is not Generator:",
+                      f"        {name} = convert{k}({name})"]  # fmt: skip
+            continue
         scope[f"dtype{k}"] = np.dtype(type_.dtype)
         scope[f"convert{k}"] = converters[k]
         lines += _conversion(name, k, type_, strict[k], scope)
@@ -97,20 +107,40 @@ def print_wrapper(
     for k, value in enumerate(hidden):
         scope[f"h{k}"] = value
         extra.append(f"h{k}()" if callable(value) else f"h{k}")
-    arguments = ", ".join([*names, *extra])
+    passed = [*names, *extra]
+    inside = ""
+    if generators is not None:
+        inside = _generators(generators, passed, lines, scope)
+    arguments = ", ".join(passed)
     given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+    if inside:
+        lines += ["    try:", f"        with {inside}:", f"            r = core({arguments})"]
+    else:
+        lines += ["    try:", f"        r = core({arguments})"]
     lines += [
-        "    try:",
-        f"        r = core({arguments})",
         "    except Exception as error:",
         f"        raise failed(error, {given}) from None",
-        f"    return {_results(results, scope, unwrap)}",
+        f"    return {_results(results, scope, unwrap, generators)}",
     ]
     source = "\n".join(lines) + "\n"
     file = f"<numbagrad call {id(scope):x}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
     exec(compile(source, file, "exec"), scope)
     return scope["call"]
+
+
+def _generators(
+    plan: Plan, passed: list[str], lines: list[str], scope: dict[str, Any]
+) -> str:
+    """Put addresses in the place of generators; the context in which the call is made."""
+    scope |= {"copied": copy_generator, "address": address_of, "locked": locked}
+    held = {k: f"s{k}" for k, (source, _) in plan.arguments.items() if source == k}
+    lines += [f"    {name} = {passed[k]}" for k, name in held.items()]
+    for k, (source, in_place) in plan.arguments.items():
+        lines.append(f"    g{k} = {held[source] if in_place else f'copied({held[source]})'}")
+        passed[k] = f"address(g{k})"
+    shared = ", ".join(f"g{k}" for k, (_, in_place) in plan.arguments.items() if in_place)
+    return f"locked({shared})" if shared else ""
 
 
 def _conversion(
@@ -142,11 +172,22 @@ def _conversion(
     return [f"    if {' or '.join(tests)}:", f"        {name} = convert{k}({name})"]
 
 
-def _results(results: Sequence[tuple[str, int]], scope: dict[str, Any], unwrap: str) -> str:
+def _results(
+    results: Sequence[tuple[str, int]],
+    scope: dict[str, Any],
+    unwrap: str,
+    generators: Plan | None = None,
+) -> str:
     """Numbers become 0-d arrays; a single result stands alone."""
-    made = []
-    for k, (dtype, ndim) in enumerate(results):
-        item = "r" if len(results) == 1 else f"r[{k}]"
+    made: list[str] = []
+    rows = generators.results if generators is not None else [None] * len(results)
+    computed = rows.count(None)
+    for (dtype, ndim), row in zip(results, rows, strict=True):
+        if row is not None:
+            made.append(f"copied(g{row[0]})" if row[1] else f"g{row[0]}")
+            continue
+        k = sum(other is None for other in rows[: len(made)])
+        item = "r" if computed == 1 else f"r[{k}]"
         if ndim:
             made.append(item)
         elif dtype in _PYTHON:

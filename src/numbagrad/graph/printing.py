@@ -109,7 +109,8 @@ def pieces(variable: Variable) -> Pieces:
     else:
         params = [f"{name}={value!r}" for name, value in _params(node)]
         made = [f"{op_name(op)}(", *_separated([*node.inputs, *params], ", "), ")"]
-    return made if node.nout == 1 else [*made, f".{variable.index}"]
+    alone = node.nout == 1 or variable.index == op.default_output
+    return made if alone else [*made, f".{variable.index}"]
 
 
 def _separated(items: Any, separator: str) -> Pieces:

@@ -151,3 +151,46 @@ def call_special(typingctx, routine, x):
         return builder.call(function, [values[-1], ir.Constant(integer, 0)])
 
     return types.float64(routine, types.float64), codegen
+
+
+_RANDOM_TYPES = {
+    "d": (types.float64, ir.DoubleType()),
+    "i": (types.int64, ir.IntType(64)),
+    "b": (types.boolean, ir.IntType(32)),
+}
+#: More than NumPy's ``binomial_t`` takes, in 64-bit words.
+_SCRATCH = 32
+
+
+def _scratch(builder):
+    """What a binomial draw keeps of its parameters, cleared: it is set up anew."""
+    words = cgutils.alloca_once(builder, ir.IntType(64), _SCRATCH)
+    builder.store(ir.Constant(ir.IntType(64), 0), words)
+    return builder.ptrtoint(words, ir.IntType(64))
+
+
+@intrinsic(prefer_literal=True)
+def call_random(typingctx, routine, rng, *args):
+    """Call NumPy's C function ``routine`` with the address of a generator and numbers."""
+    routine_name = _constant_name(routine)
+    returns, *takes = symbols.RANDOM[routine_name]
+    name = symbols.PREFIX + routine_name
+    symbols.register([name])
+    given = [letter for letter in takes if letter != "s"]
+    if len(args) != len(given):
+        raise TypingError(f"{routine_name} takes {len(given)} numbers, got {len(args)}")
+
+    def codegen(context, builder, signature, values):
+        passed = [context.cast(builder, values[1], signature.args[1], types.int64)]
+        for letter, (typ, value) in zip(given, _pairs(builder, signature, values)):
+            wanted, low = _RANDOM_TYPES[letter]
+            made = context.cast(builder, value, typ, wanted)
+            passed.append(builder.zext(made, low) if letter == "b" else made)
+        if len(given) != len(takes):
+            passed.append(_scratch(builder))
+        function_type = ir.FunctionType(_RANDOM_TYPES[returns][1], [v.type for v in passed])
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        return builder.call(function, passed)
+
+    result = _RANDOM_TYPES[returns][0]
+    return result(routine, rng, types.StarArgTuple.from_types(args)), codegen

@@ -1,4 +1,7 @@
-"""Where compiled code finds BLAS, LAPACK and special functions: SciPy's routines as LLVM symbols.
+"""Where compiled code finds BLAS, LAPACK, special functions and random draws, as LLVM symbols.
+
+The first three are SciPy's routines; draws are those of NumPy, whose module exports the functions of
+its C header ``numpy/random/distributions.h`` (see "Extending" in NumPy's manual).
 
 Machine code made here names its outside routines (``numbagrad_dgemm``) and holds no address, so it
 can be stored and loaded in another process. Whoever loads stored code calls `register` with the
@@ -21,6 +24,20 @@ PREFIX = "numbagrad_"
 BLAS = frozenset({"dot", "gemm", "gemv", "trsm", "trsv"})
 LAPACK = frozenset({"getrf", "getri", "getrs", "potrf", "sysv"})
 SPECIAL = frozenset({"erfcinv", "erfcx", "erfinv", "gamma", "gammaln", "psi"})
+# The result and the arguments behind the generator: d is a double, i a 64-bit integer, b a truth
+# value, s scratch of the routine's own.
+RANDOM = {
+    "random_beta": "ddd", "random_binomial": "idis", "random_bounded_uint64": "iiiib",
+    "random_chisquare": "dd", "random_exponential": "dd", "random_gamma": "ddd",
+    "random_geometric": "id", "random_gumbel": "ddd", "random_hypergeometric": "iiii",
+    "random_laplace": "ddd", "random_logistic": "ddd", "random_lognormal": "ddd",
+    "random_logseries": "id", "random_negative_binomial": "idd", "random_normal": "ddd",
+    "random_poisson": "id", "random_rayleigh": "dd", "random_standard_cauchy": "d",
+    "random_standard_exponential": "d", "random_standard_gamma": "dd",
+    "random_standard_normal": "d", "random_standard_t": "dd", "random_standard_uniform": "d",
+    "random_triangular": "dddd", "random_uniform": "ddd", "random_vonmises": "ddd",
+    "random_wald": "ddd", "random_weibull": "dd", "random_zipf": "id",
+}  # fmt: skip
 
 _registered: set[str] = set()
 
@@ -70,6 +87,8 @@ def _address(name: str) -> int:
     if name.startswith(PREFIX):
         if routine in SPECIAL:
             return _special_address(routine)
+        if routine in RANDOM:
+            return _random_address(routine)
         if routine[:1] in tuple("sdcz") and routine[1:] in BLAS:
             return _linalg_address("scipy.linalg.cython_blas", routine)
         if routine[:1] in tuple("sdcz") and routine[1:] in LAPACK:
@@ -102,6 +121,19 @@ def _special_address(routine: str) -> int:
         if spelling.fullmatch(name) and _signature(capsule).startswith("double (double, int"):
             return _capsule_pointer(capsule, _capsule_name(capsule))
     raise ImportError(_missing(module, routine))
+
+
+def _random_address(routine: str) -> int:
+    module = importlib.import_module("numpy.random._generator")
+    try:
+        function = getattr(ctypes.CDLL(str(module.__file__)), routine)
+    except (AttributeError, OSError):
+        version = importlib.import_module("numpy").__version__
+        raise ImportError(
+            f"NumPy {version} does not export {routine} from {module.__file__}, which numbagrad's "
+            "compiled draws call; use mode='reference', or another build of NumPy"
+        ) from None
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def _exported(module: str) -> dict[str, object]:

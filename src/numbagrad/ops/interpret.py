@@ -76,7 +76,7 @@ def check_sizes(node: Apply, inputs: Sequence[Any]) -> None:
     shapes = [
         tuple(
             np.int64(size) if known is None else int(size)
-            for size, known in zip(x.shape, v.type.shape, strict=True)
+            for size, known in zip(getattr(x, "shape", ()), v.type.shape, strict=True)
         )
         for x, v in zip(inputs, node.inputs, strict=True)
     ]
@@ -119,8 +119,10 @@ def context_of(node: Apply, inputs: Sequence[Any]) -> str:
     return f"in {op_name(node.op)}({', '.join(shown)}){line}"
 
 
-def _shown(value: np.ndarray) -> str:
+def _shown(value: Any) -> str:
     """The shape, and a few whole numbers themselves: they may be an index."""
+    if not isinstance(value, np.ndarray):
+        return type(value).__name__
     if value.dtype.kind in "iu" and value.size <= 8:
         return f"{value.tolist()}" if value.ndim == 0 else f"{value.tolist()}, shape {value.shape}"
     return f"shape {value.shape}"
