@@ -258,7 +258,10 @@ class Function:
 
     def _make_call(self) -> Any:
         maker = self.maker
-        results = [(v.type.dtype, v.type.ndim) for v in maker.fgraph.outputs]
+        results = [
+            ("generator" if is_generator(v) else v.type.dtype, v.type.ndim)
+            for v in maker.fgraph.outputs
+        ]
         hidden: list[Any] = [_reader(v) for v in maker.shared]
         hidden += [None for _ in maker.compiled.copies]
         unwrap = "single" if maker.plain else "list"

@@ -58,7 +58,7 @@ def array_like_compiled(array: np.ndarray) -> Any:
 
 
 def print_wrapper(
-    types: Sequence[TensorType],
+    types: Sequence[Any],
     converters: Sequence[Callable[[Any], Any]],
     strict: Sequence[bool],
     results: Sequence[tuple[str, int]],
@@ -72,7 +72,7 @@ def print_wrapper(
 
     Parameters
     ----------
-    types : sequence of TensorType
+    types : sequence of TensorType or RandomGeneratorType
         Of the arguments.
     converters : sequence of callable
     strict : sequence of bool
@@ -129,9 +129,7 @@ def print_wrapper(
     return scope["call"]
 
 
-def _generators(
-    plan: Plan, passed: list[str], lines: list[str], scope: dict[str, Any]
-) -> str:
+def _generators(plan: Plan, passed: list[str], lines: list[str], scope: dict[str, Any]) -> str:
     """Put addresses in the place of generators; the context in which the call is made."""
     scope |= {"copied": copy_generator, "address": address_of, "locked": locked}
     held = {k: f"s{k}" for k, (source, _) in plan.arguments.items() if source == k}
@@ -188,7 +186,7 @@ def _results(
             continue
         k = sum(other is None for other in rows[: len(made)])
         item = "r" if computed == 1 else f"r[{k}]"
-        if ndim:
+        if ndim or dtype == "generator":
             made.append(item)
         elif dtype in _PYTHON:
             made.append(f"array({item})")

@@ -107,9 +107,9 @@ def copy_generator(rng: Generator) -> Generator:
     >>> copy_generator(rng).random() == rng.random()
     True
     """
-    old = rng.bit_generator
+    old: Any = rng.bit_generator
     try:
-        new = type(old)(copy.copy(old.seed_seq))  # type: ignore[attr-defined]
+        new = type(old)(copy.copy(old.seed_seq))
         new.state = old.state
     except (AttributeError, TypeError):  # a bit generator that is not one of NumPy's
         return copy.deepcopy(rng)

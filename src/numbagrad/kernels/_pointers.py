@@ -169,28 +169,50 @@ def _scratch(builder):
     return builder.ptrtoint(words, ir.IntType(64))
 
 
-@intrinsic(prefer_literal=True)
-def call_random(typingctx, routine, rng, *args):
-    """Call NumPy's C function ``routine`` with the address of a generator and numbers."""
-    routine_name = _constant_name(routine)
-    returns, *takes = symbols.RANDOM[routine_name]
-    name = symbols.PREFIX + routine_name
-    symbols.register([name])
-    given = [letter for letter in takes if letter != "s"]
-    if len(args) != len(given):
-        raise TypingError(f"{routine_name} takes {len(given)} numbers, got {len(args)}")
+def call_random(builder, routine, rng, numbers):
+    """Inside an intrinsic: call NumPy's C function with a generator's address and LLVM numbers."""
+    returns, *takes = symbols.RANDOM[routine]
+    passed = [rng]
+    for letter, value in zip([t for t in takes if t != "s"], numbers):
+        passed.append(builder.zext(value, ir.IntType(32)) if letter == "b" else value)
+    if "s" in takes:
+        passed.append(_scratch(builder))
+    function_type = ir.FunctionType(_RANDOM_TYPES[returns][1], [v.type for v in passed])
+    name = symbols.PREFIX + routine
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    return builder.call(function, passed)
 
-    def codegen(context, builder, signature, values):
-        passed = [context.cast(builder, values[1], signature.args[1], types.int64)]
-        for letter, (typ, value) in zip(given, _pairs(builder, signature, values)):
-            wanted, low = _RANDOM_TYPES[letter]
-            made = context.cast(builder, value, typ, wanted)
-            passed.append(builder.zext(made, low) if letter == "b" else made)
-        if len(given) != len(takes):
-            passed.append(_scratch(builder))
-        function_type = ir.FunctionType(_RANDOM_TYPES[returns][1], [v.type for v in passed])
-        function = cgutils.get_or_insert_function(builder.module, function_type, name)
-        return builder.call(function, passed)
 
-    result = _RANDOM_TYPES[returns][0]
-    return result(routine, rng, types.StarArgTuple.from_types(args)), codegen
+def random_intrinsic(name, takes, routine, arrange=None, words=""):
+    """An intrinsic that makes one draw; an ``njit`` function would take some 0.2 s to compile.
+
+    Parameters
+    ----------
+    name : str
+    takes : str
+        A letter for each argument: d for a double, i for a 64-bit integer.
+    routine : str
+        What is called.
+    arrange : callable, optional
+        ``arrange(builder, *numbers)``: what the routine is passed.
+    """
+    result = _RANDOM_TYPES[symbols.RANDOM[routine][0]][0]
+
+    def typed(typingctx, rng, *numbers):
+        if len(numbers) != len(takes):
+            raise TypingError(f"{name} takes {len(takes)} parameters, got {len(numbers)}")
+        symbols.register([symbols.PREFIX + routine])
+
+        def codegen(context, builder, signature, values):
+            address = context.cast(builder, values[0], signature.args[0], types.int64)
+            given = [
+                context.cast(builder, value, typ, _RANDOM_TYPES[letter][0])
+                for letter, (typ, value) in zip(takes, _pairs(builder, signature, values))
+            ]
+            passed = arrange(builder, *given) if arrange else given
+            return call_random(builder, routine, address, passed)
+
+        return result(rng, types.StarArgTuple.from_types(numbers)), codegen
+
+    typed.__name__, typed.__doc__ = name, words
+    return intrinsic(typed)

@@ -3,207 +3,167 @@
 A generator is the address of NumPy's C struct ``bitgen_t``, as an integer: what
 ``rng.bit_generator.ctypes.bit_generator.value`` gives. Distributions that NumPy has are drawn by
 its own C functions; those it lacks are composed of these as SciPy does, in plain arithmetic that
-nothing contracts or reorders. Parameters are not checked here. Draws of whole arrays are in
-``random_arrays``.
+nothing contracts or reorders. Parameters are not checked here. What is one call is an intrinsic,
+which costs no compilation. Draws of whole arrays are in ``random_arrays``.
 
->>> import numpy as np
+>>> import numba, numpy as np
+>>> draw = numba.njit(lambda rng, loc, scale: normal(rng, loc, scale))
 >>> rng, same = np.random.default_rng(5), np.random.default_rng(5)
->>> address = rng.bit_generator.ctypes.bit_generator.value
->>> normal(address, 1.0, 2.0) == same.normal(1.0, 2.0)
+>>> draw(rng.bit_generator.ctypes.bit_generator.value, 1.0, 2.0) == same.normal(1.0, 2.0)
 True
 """
 
 import math
 
+from llvmlite import ir
 from numba import njit
 
-from ._pointers import call_random
+from ._pointers import random_intrinsic
+from ._scalars import rounded
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
+_WORD = ir.IntType(64)
 
+# -- continuous, one call -------------------------------------------------------------------------
 
-# -- continuous -----------------------------------------------------------------------------------
+standard_uniform = random_intrinsic(
+    "standard_uniform", "", "random_standard_uniform", words="``Generator.random()``."
+)
+normal = random_intrinsic(
+    "normal", "dd", "random_normal", words="``Generator.normal(loc, scale)``."
+)  # fmt: skip
+standard_normal = random_intrinsic(
+    "standard_normal", "", "random_standard_normal", words="``Generator.standard_normal()``."
+)
+lognormal = random_intrinsic(
+    "lognormal", "dd", "random_lognormal", words="``Generator.lognormal(mean, sigma)``."
+)
+exponential = random_intrinsic(
+    "exponential", "d", "random_exponential", words="``Generator.exponential(scale)``."
+)
+gamma = random_intrinsic(
+    "gamma", "dd", "random_gamma", words="``Generator.gamma(shape, scale)``."
+)  # fmt: skip
+standard_cauchy = random_intrinsic(
+    "standard_cauchy", "", "random_standard_cauchy", words="``Generator.standard_cauchy()``."
+)
+standard_t = random_intrinsic(
+    "standard_t", "d", "random_standard_t", words="``Generator.standard_t(df)``."
+)
+uniform_range = random_intrinsic(
+    "uniform_range", "dd", "random_uniform", words="``low + range * Generator.random()``."
+)
+standard_gamma = random_intrinsic(
+    "standard_gamma", "d", "random_standard_gamma", words="``Generator.standard_gamma(shape)``."
+)
+beta = random_intrinsic("beta", "dd", "random_beta", words="``Generator.beta(a, b)``.")
+laplace = random_intrinsic(
+    "laplace", "dd", "random_laplace", words="``Generator.laplace(loc, scale)``."
+)
+logistic = random_intrinsic(
+    "logistic", "dd", "random_logistic", words="``Generator.logistic(loc, scale)``."
+)
+gumbel = random_intrinsic(
+    "gumbel", "dd", "random_gumbel", words="``Generator.gumbel(loc, scale)``."
+)  # fmt: skip
+weibull = random_intrinsic("weibull", "d", "random_weibull", words="``Generator.weibull(shape)``.")
+rayleigh = random_intrinsic(
+    "rayleigh", "d", "random_rayleigh", words="``Generator.rayleigh(scale)``."
+)
+vonmises = random_intrinsic(
+    "vonmises", "dd", "random_vonmises", words="``Generator.vonmises(mu, kappa)``."
+)
+wald = random_intrinsic("wald", "dd", "random_wald", words="``Generator.wald(mean, scale)``.")
+triangular = random_intrinsic(
+    "triangular", "ddd", "random_triangular", words="``Generator.triangular(left, mode, right)``."
+)
+
+# -- continuous, composed -------------------------------------------------------------------------
 
 
 @njit(**_OPTIONS)
 def uniform(rng, low, high):
-    """``Generator.uniform``."""
-    return call_random("random_uniform", rng, low, high - low)
-
-
-@njit(**_OPTIONS)
-def normal(rng, loc, scale):
-    """``Generator.normal``."""
-    return call_random("random_normal", rng, loc, scale)
+    """``Generator.uniform(low, high)``."""
+    return uniform_range(rng, low, rounded(high) - rounded(low))
 
 
 @njit(**_OPTIONS)
 def halfnormal(rng, loc, scale):
-    """The absolute value of a standard normal draw, scaled and shifted, as SciPy does."""
-    return abs(call_random("random_standard_normal", rng)) * scale + loc
-
-
-@njit(**_OPTIONS)
-def lognormal(rng, mean, sigma):
-    """``Generator.lognormal``."""
-    return call_random("random_lognormal", rng, mean, sigma)
-
-
-@njit(**_OPTIONS)
-def exponential(rng, scale):
-    """``Generator.exponential``."""
-    return call_random("random_exponential", rng, scale)
-
-
-@njit(**_OPTIONS)
-def gamma(rng, shape, scale):
-    """``Generator.gamma``."""
-    return call_random("random_gamma", rng, shape, scale)
+    """``abs(z) * scale + loc`` for a standard normal draw, as SciPy does."""
+    return rounded(abs(standard_normal(rng)) * scale) + loc
 
 
 @njit(**_OPTIONS)
 def invgamma(rng, shape, scale):
-    """The inverse of a gamma draw with the inverse scale."""
-    return 1.0 / call_random("random_gamma", rng, shape, 1.0 / scale)
+    """``1 / Generator.gamma(shape, 1 / scale)``."""
+    return 1.0 / gamma(rng, shape, 1.0 / scale)
 
 
 @njit(**_OPTIONS)
 def gengamma(rng, alpha, p, lambd):
-    """A power of a gamma draw, as SciPy does."""
-    return math.pow(call_random("random_standard_gamma", rng, alpha / p), 1.0 / p) * lambd
-
-
-@njit(**_OPTIONS)
-def beta(rng, alpha, beta_):
-    """``Generator.beta``."""
-    return call_random("random_beta", rng, alpha, beta_)
-
-
-@njit(**_OPTIONS)
-def standard_cauchy(rng):
-    """``Generator.standard_cauchy``."""
-    return call_random("random_standard_cauchy", rng)
+    """``Generator.standard_gamma(alpha / p)**(1 / p) * lambd``, as SciPy does."""
+    return math.pow(standard_gamma(rng, alpha / p), 1.0 / p) * lambd
 
 
 @njit(**_OPTIONS)
 def cauchy(rng, loc, scale):
-    """A standard Cauchy draw, scaled and shifted."""
-    return call_random("random_standard_cauchy", rng) * scale + loc
+    """``Generator.standard_cauchy() * scale + loc``."""
+    return rounded(standard_cauchy(rng) * scale) + loc
 
 
 @njit(**_OPTIONS)
 def halfcauchy(rng, loc, scale):
-    """By the inverse of the distribution function of a uniform draw, as SciPy does."""
-    return math.tan(math.pi / 2.0 * call_random("random_standard_uniform", rng)) * scale + loc
+    """By the inverse of the distribution function, as SciPy does."""
+    return rounded(math.tan(math.pi / 2.0 * standard_uniform(rng)) * scale) + loc
 
 
 @njit(**_OPTIONS)
 def t(rng, df, loc, scale):
-    """``Generator.standard_t``, scaled and shifted."""
-    return call_random("random_standard_t", rng, df) * scale + loc
-
-
-@njit(**_OPTIONS)
-def laplace(rng, loc, scale):
-    """``Generator.laplace``."""
-    return call_random("random_laplace", rng, loc, scale)
-
-
-@njit(**_OPTIONS)
-def logistic(rng, loc, scale):
-    """``Generator.logistic``."""
-    return call_random("random_logistic", rng, loc, scale)
-
-
-@njit(**_OPTIONS)
-def gumbel(rng, loc, scale):
-    """``Generator.gumbel``."""
-    return call_random("random_gumbel", rng, loc, scale)
+    """``Generator.standard_t(df) * scale + loc``."""
+    return rounded(standard_t(rng, df) * scale) + loc
 
 
 @njit(**_OPTIONS)
 def pareto(rng, b, scale):
-    """By the inverse of the distribution function of a uniform draw, as SciPy does."""
-    return math.pow(1.0 - call_random("random_standard_uniform", rng), -1.0 / b) * scale
-
-
-@njit(**_OPTIONS)
-def weibull(rng, shape):
-    """``Generator.weibull``."""
-    return call_random("random_weibull", rng, shape)
-
-
-@njit(**_OPTIONS)
-def rayleigh(rng, scale):
-    """``Generator.rayleigh``."""
-    return call_random("random_rayleigh", rng, scale)
-
-
-@njit(**_OPTIONS)
-def vonmises(rng, mu, kappa):
-    """``Generator.vonmises``."""
-    return call_random("random_vonmises", rng, mu, kappa)
-
-
-@njit(**_OPTIONS)
-def wald(rng, mean, scale):
-    """``Generator.wald``."""
-    return call_random("random_wald", rng, mean, scale)
-
-
-@njit(**_OPTIONS)
-def triangular(rng, left, mode, right):
-    """``Generator.triangular``."""
-    return call_random("random_triangular", rng, left, mode, right)
+    """By the inverse of the distribution function, as SciPy does."""
+    return math.pow(1.0 - standard_uniform(rng), -1.0 / b) * scale
 
 
 @njit(**_OPTIONS)
 def truncexpon(rng, b, loc, scale):
-    """By the inverse of the distribution function of a uniform draw, as SciPy does."""
-    u = call_random("random_standard_uniform", rng)
-    return -math.log1p(u * math.expm1(-b)) * scale + loc
+    """By the inverse of the distribution function, as SciPy does."""
+    return rounded(-math.log1p(standard_uniform(rng) * math.expm1(-b)) * scale) + loc
 
 
 # -- discrete -------------------------------------------------------------------------------------
 
-
-@njit(**_OPTIONS)
-def integers(rng, low, high):
-    """``Generator.integers`` of dtype int64, from ``low`` to ``high - 1``."""
-    return call_random("random_bounded_uint64", rng, low, high - 1 - low, 0, False)
-
-
-@njit(**_OPTIONS)
-def bernoulli(rng, p):
-    """``Generator.binomial`` with one trial, as SciPy does."""
-    return call_random("random_binomial", rng, p, 1)
-
-
-@njit(**_OPTIONS)
-def binomial(rng, n, p):
-    """``Generator.binomial``."""
-    return call_random("random_binomial", rng, p, n)
-
-
-@njit(**_OPTIONS)
-def negative_binomial(rng, n, p):
-    """``Generator.negative_binomial``."""
-    return call_random("random_negative_binomial", rng, n, p)
-
-
-@njit(**_OPTIONS)
-def poisson(rng, lam):
-    """``Generator.poisson``."""
-    return call_random("random_poisson", rng, lam)
-
-
-@njit(**_OPTIONS)
-def geometric(rng, p):
-    """``Generator.geometric``."""
-    return call_random("random_geometric", rng, p)
-
-
-@njit(**_OPTIONS)
-def hypergeometric(rng, ngood, nbad, nsample):
-    """``Generator.hypergeometric``."""
-    return call_random("random_hypergeometric", rng, ngood, nbad, nsample)
+integers = random_intrinsic(
+    "integers", "ii", "random_bounded_uint64",
+    arrange=lambda b, low, high: (
+        low, b.sub(b.sub(high, ir.Constant(_WORD, 1)), low),
+        ir.Constant(_WORD, 0), ir.Constant(ir.IntType(1), 0),
+    ),
+    words="``Generator.integers(low, high)`` of dtype int64.",
+)  # fmt: skip
+bernoulli = random_intrinsic(
+    "bernoulli", "d", "random_binomial",
+    arrange=lambda b, p: (p, ir.Constant(_WORD, 1)),
+    words="``Generator.binomial(1, p)``, as SciPy does.",
+)  # fmt: skip
+binomial = random_intrinsic(
+    "binomial", "id", "random_binomial",
+    arrange=lambda b, n, p: (p, n),
+    words="``Generator.binomial(n, p)``.",
+)  # fmt: skip
+negative_binomial = random_intrinsic(
+    "negative_binomial", "dd", "random_negative_binomial",
+    words="``Generator.negative_binomial(n, p)``.",
+)  # fmt: skip
+poisson = random_intrinsic("poisson", "d", "random_poisson", words="``Generator.poisson(lam)``.")
+geometric = random_intrinsic(
+    "geometric", "d", "random_geometric", words="``Generator.geometric(p)``."
+)
+hypergeometric = random_intrinsic(
+    "hypergeometric", "iii", "random_hypergeometric",
+    words="``Generator.hypergeometric(ngood, nbad, nsample)``.",
+)  # fmt: skip

@@ -1,7 +1,7 @@
 """Where compiled code finds BLAS, LAPACK, special functions and random draws, as LLVM symbols.
 
-The first three are SciPy's routines; draws are those of NumPy, whose module exports the functions of
-its C header ``numpy/random/distributions.h`` (see "Extending" in NumPy's manual).
+The first three are SciPy's routines; draws are NumPy's, whose module exports the functions of its C
+header ``numpy/random/distributions.h`` (see "Extending" in NumPy's manual).
 
 Machine code made here names its outside routines (``numbagrad_dgemm``) and holds no address, so it
 can be stored and loaded in another process. Whoever loads stored code calls `register` with the

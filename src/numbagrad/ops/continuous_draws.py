@@ -11,6 +11,7 @@ the draw is made, whose derivative is -(∂F/∂θ) / f at the draw (Figurnov, M
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from ..graph.registry import OPS
 from ..kernels import random
 from .declared import undefined
-from .distributions import at_least_zero, distribution, positive
+from .distributions import at_least_zero, distribution, each, positive
 from .draws import Constraint, Draw
 
 __all__ = [
@@ -223,7 +224,7 @@ class HalfCauchyRV(Draw):
         return random.halfcauchy(rng, loc, scale)
 
     def reference(rng, loc, scale, size):
-        return np.tan(np.pi / 2 * rng.uniform(size=size)) * scale + loc
+        return each(math.tan, np.pi / 2 * rng.uniform(size=size)) * scale + loc
 
     partials = _location_scale
 
@@ -327,7 +328,7 @@ class ParetoRV(Draw):
         return random.pareto(rng, b, scale)
 
     def reference(rng, b, scale, size):
-        return (1 - rng.uniform(size=size)) ** (-1.0 / b) * scale
+        return each(math.pow, 1 - rng.uniform(size=size), -1.0 / b) * scale
 
     # log(y / scale) = -log(u) / b
     def partials(y, b, scale):
@@ -474,7 +475,7 @@ class TruncExponRV(Draw):
         return random.truncexpon(rng, b, loc, scale)
 
     def reference(rng, b, loc, scale, size):
-        return -np.log1p(rng.uniform(size=size) * np.expm1(-b)) * scale + loc
+        return -each(math.log1p, rng.uniform(size=size) * each(math.expm1, -b)) * scale + loc
 
     # With w = (y - loc) / scale, u = (1 - exp(-w)) / (1 - exp(-b)) gives dw/db as below.
     def partials(y, b, loc, scale):

@@ -7,6 +7,7 @@ Every one takes its parameters, by position or name, and ``size``, ``rng``, ``na
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "at_least_zero",
     "deliver",
     "distribution",
+    "each",
     "enter",
     "generator_for",
     "positive",
@@ -47,6 +49,22 @@ def probability(name: str, above_zero: bool = False) -> Constraint:
         return Constraint((name,), lambda x: (x > 0) & (x <= 1), words)
     words = f"{name} < 0, {name} > 1 or {name} is NaN"
     return Constraint((name,), lambda x: (x >= 0) & (x <= 1), words)
+
+
+def each(function: Callable[..., float], *arrays: Any) -> Any:
+    """A function of ``math`` in every place.
+
+    It is that of C's library, which compiled code calls as well; NumPy's own, made for vectors,
+    may round otherwise.
+    """
+
+    def safe(*numbers: float) -> float:
+        try:
+            return function(*numbers)
+        except OverflowError:
+            return math.inf
+
+    return np.vectorize(safe, otypes=[np.float64])(*arrays)
 
 
 def generator_for(rng: Any, where: str) -> Any:

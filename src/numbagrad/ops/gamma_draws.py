@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..graph.registry import OPS
 from ..graph.tensor import as_tensor
 from ..kernels import random
 from .declared import undefined
-from .distributions import at_least_zero, distribution, enter, positive
+from .distributions import at_least_zero, distribution, each, enter, positive
 from .draws import Draw
 
 __all__ = ["beta", "chisquare", "gamma", "gengamma", "invgamma"]
@@ -73,7 +74,7 @@ class GenGammaRV(Draw):
         return random.gengamma(rng, alpha, p, lambd)
 
     def reference(rng, alpha, p, lambd, size):
-        return rng.standard_gamma(alpha / p, size) ** (1.0 / p) * lambd
+        return each(math.pow, rng.standard_gamma(alpha / p, size), 1.0 / p) * lambd
 
     def partials(y, alpha, p, lambd):
         why = _SHAPE.format("gengamma", "alpha and p")

@@ -1,4 +1,4 @@
-"""Streams of random numbers: distributions as methods, each variable with a generator of its own."""
+"""Streams of random numbers: distributions as methods, a generator for each variable."""
 
 from __future__ import annotations
 
