@@ -325,7 +325,7 @@ from ..ops.structure import (
     zeros_like,
 )
 from ..ops.variables import CONSTRUCTORS, PREFIXES, tensor
-from . import linalg, nlinalg, slinalg
+from . import linalg, nlinalg, random, slinalg
 
 # fmt: off
 __all__ = [
@@ -624,6 +624,7 @@ __all__ = [
     "pullback",
     "pushforward",
     "rad2deg",
+    "random",
     "ravel",
     "ravel_multi_index",
     "real",
