@@ -74,7 +74,7 @@ def shape_of(arguments):
 
 
 def drawn(names, sized, mode):
-    """A function that draws from each distribution, and the generators, which start from seed 11."""
+    """A function that draws from each distribution, and the generators, seeded with 11."""
     count = T.lscalar("count")
     draws, updates = [], {}
     for name in names:

@@ -2,8 +2,8 @@
 
 In a graph a draw changes nothing: the next generator is another value. Compiled code advances the
 generator it is given in place. So a generator that a call must not change is copied before, and one
-that several draws begin with is copied for each, by `separate`. What a call does with each is
-a `Plan`: only shared generators that the call updates are advanced where they are, under their lock.
+that several draws begin with is copied for each, by `separate`. What a call does with each is a
+`Plan`: only shared generators that the call updates are advanced where they are, under their locks.
 """
 
 from __future__ import annotations
