@@ -39,6 +39,7 @@ from .graph.tensor import as_tensor, as_tensor_variable, constant
 from .graph.traverse import clone_replace, graph_replace
 from .graph.type import Type
 from .ops.branching import ifelse
+from .ops.from_graph import OpFromGraph
 from .printing import debugprint, dprint, pp
 from .scan import foldl, foldr, map, reduce, scan, scan_checkpoints, until
 
@@ -59,6 +60,7 @@ __all__ = [
     "NullType",
     "NullTypeGradError",
     "Op",
+    "OpFromGraph",
     "Out",
     "Rop",
     "SharedVariable",

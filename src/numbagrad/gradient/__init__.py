@@ -15,6 +15,7 @@ from ..errors import (
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..ops.branching import IfElse
 from ..ops.control import DERIVATIVES
+from ..ops.from_graph import OpFromGraph
 from ..ops.scanning import Scan
 from .branching import BRANCHES
 from .check import numeric_grad, verify_grad
@@ -32,6 +33,7 @@ from .controls import (
 )
 from .curvature import hessian_vector_product
 from .forward import Rop, pushforward
+from .from_graph import FROM_GRAPH
 from .jacobians import SparseMatrix, hessian, jacobian
 from .loops import LOOPS
 from .reverse import Lop, grad, grad_sources_inputs, pullback, subgraph_grad
@@ -39,6 +41,7 @@ from .vectorize import vectorize_graph
 
 DERIVATIVES[Scan] = LOOPS
 DERIVATIVES[IfElse] = BRANCHES
+DERIVATIVES[OpFromGraph] = FROM_GRAPH
 
 __all__ = [
     "DisconnectedInputError",

@@ -15,7 +15,7 @@ from .paths import is_disconnected
 from .regions import chosen
 from .sweep import Sweep
 
-__all__ = ["BRANCHES"]
+__all__ = ["BRANCHES", "ahead", "back"]
 
 
 def reverse(
@@ -24,13 +24,13 @@ def reverse(
     """The gradient of each input: from the side that is taken."""
     inputs = node.inputs[1:]
     positions = [k - 1 for k in wanted if k]
-    made = [_back(g, cotangents, positions, inputs) for g in _graphs(node)]
+    made = [back(g, cotangents, positions, inputs) for g in _graphs(node)]
     return [None, *chosen(node.inputs[0], made[0], made[1], inputs)]
 
 
 def forward(node: Apply, tangents: Sequence[Any]) -> Sequence[Variable | None]:
     """The tangent of each output: from the side that is taken."""
-    made = [_ahead(g, tangents[1:], node.inputs[1:]) for g in _graphs(node)]
+    made = [ahead(g, tangents[1:], node.inputs[1:]) for g in _graphs(node)]
     return chosen(node.inputs[0], made[0], made[1], node.outputs)
 
 
@@ -39,12 +39,13 @@ def _graphs(node: Apply) -> tuple[FrozenGraph, ...]:
     return node.op.graphs
 
 
-def _back(
+def back(
     graph: FrozenGraph,
     cotangents: Sequence[Variable],
     positions: Sequence[int],
     inputs: Sequence[Variable],
 ) -> list[Any]:
+    """The gradients of a graph's inputs at some positions, in terms of what it is given."""
     given, made = graph.fresh()
     pairs = zip(made, cotangents, strict=True)
     seeds = [(v, g) for v, g in pairs if carries(v) and not is_disconnected(g)]
@@ -52,7 +53,8 @@ def _back(
     return _over([total.get(v) for v in given], given, inputs)
 
 
-def _ahead(graph: FrozenGraph, tangents: Sequence[Any], inputs: Sequence[Variable]) -> list[Any]:
+def ahead(graph: FrozenGraph, tangents: Sequence[Any], inputs: Sequence[Variable]) -> list[Any]:
+    """The tangents of a graph's outputs, in terms of what it is given."""
     given, made = graph.fresh()
     moved = {v: t for v, t in zip(given, tangents, strict=True) if t is not None}
     found = carry(made, moved)

@@ -25,6 +25,7 @@ from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..graph.where import on_behalf_of
 from .branching import IfElse, select
 from .diagonals import Diagonal, SetDiagonal
+from .from_graph import OpFromGraph
 from .index_patterns import ARRAY, FULL, At, Part, Span, layout, resolved
 from .joining import Join
 from .kinds import Block, Elementwise, Reduction
@@ -443,7 +444,13 @@ def _time_first(x: Any, lead: int, sequence: bool) -> Any:
     return OPS["dimshuffle"](x, [lead, *range(lead), *range(lead + 1, x.type.ndim)])
 
 
-# -- branches --------------------------------------------------------------------------------
+# -- branches and users' graphs --------------------------------------------------------------
+
+
+def _from_graph(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
+    """The graph itself."""
+    graph = node.op.graph  # type: ignore[attr-defined]
+    return batched(graph.outputs, dict(zip(graph.inputs, inputs, strict=True)), frame)
 
 
 def _branch(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
@@ -583,4 +590,5 @@ _RULES: dict[type, Any] = {
     BinCount: _bincount,
     Scan: _scan,
     IfElse: _branch,
+    OpFromGraph: _from_graph,
 }

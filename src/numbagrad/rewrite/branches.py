@@ -22,6 +22,7 @@ from ..graph.traverse import rebuild_graph, toposort
 from ..graph.where import on_behalf_of
 from ..ops.branching import IfElse, any_of, select
 from ..ops.control import Control
+from ..ops.from_graph import OpFromGraph
 from ..ops.kinds import Elementwise
 from .merge import Rewriter
 
@@ -36,6 +37,8 @@ Path = tuple[tuple["_Branch", int], ...]
 
 def enclosed(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
     """The graph with all that only one branch needs inside that branch.
+
+    Users' graphs are put in the place of their Ops before.
 
     Parameters
     ----------
@@ -64,8 +67,14 @@ def enclosed(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> li
 
 
 def _opened(node: Apply, inputs: list[Variable]) -> Sequence[Variable]:
-    """The node with branches enclosed in its graphs; a branch with its graphs outside again."""
+    """A user's graph in the place of its Op, and branches enclosed in the graphs of other Ops.
+
+    A branch that has taken in something gives it out again.
+    """
     op = node.op
+    if isinstance(op, OpFromGraph):
+        with on_behalf_of(node.where):
+            return _again(op.graph, inputs)
     if isinstance(op, IfElse) and any(graph.nodes for graph in op.graphs):
         condition, *given = inputs
         with on_behalf_of(node.where):
