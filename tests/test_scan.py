@@ -674,6 +674,8 @@ class TestOptions:
         assert [v.name for v in made] == ["total", "r0", None]
         inside = node_of(made[0]).op.body.inputs
         assert [v.name for v in inside] == ["x[t]", "total[t-1]", "r0[t-1]"]
+        made = scan(lambda each, *rest: each + rest[0], x * 2, [0.0])[0]
+        assert [v.name for v in node_of(made).op.body.inputs] == ["each", None]
 
 
 # -- simpler forms ---------------------------------------------------------------------------------
@@ -845,8 +847,8 @@ class TestPrinting:
             "Inner graphs:",
             "",
             "Scan{1 sequence, 1 state, 1 trace} [id A]",
-            " next state 0: Add [id F]",
-            "  ├─ <TensorType(float64, shape=())> [id G] -> [id D]",
+            " next s: Add [id F]",
+            "  ├─ s [id G] -> [id D]",
             "  └─ Mul [id H]",
             "     ├─ x[t] [id I] -> [id C]",
             "     └─ w [id J] -> [id E]",

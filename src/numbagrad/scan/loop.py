@@ -186,12 +186,12 @@ def _is_count(given: Any) -> bool:
     return whole and given > 0
 
 
-def _refuse_arguments(fn: Callable[..., Any], elements: int, earlier: int, passed: int) -> None:
-    """Raise if the step function takes another number of arguments than it gets."""
+def _parameters(fn: Callable[..., Any], elements: int, earlier: int, passed: int) -> list[str]:
+    """What the step function calls its arguments, which have to be as many as it gets."""
     try:
         signature = inspect.signature(fn)
     except (TypeError, ValueError):
-        return  # a function of C code says it when it is called
+        return []  # a function of C code says it when it is called
     try:
         signature.bind(*range(elements + earlier + passed))
     except TypeError:
@@ -200,6 +200,8 @@ def _refuse_arguments(fn: Callable[..., Any], elements: int, earlier: int, passe
             f"{earlier} earlier values of outputs and {passed} non_sequences, in this order"
         )
         raise TypeError(complaint(words)) from None
+    single = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in signature.parameters.values() if p.kind in single]
 
 
 @dataclass
@@ -234,7 +236,9 @@ class _Loop:
             for tap in output.taps
         ]
         arguments = [*self.elements, *earlier, *self.passed]
-        _refuse_arguments(fn, len(self.elements), len(earlier), len(self.passed))
+        names = _parameters(fn, len(self.elements), len(earlier), len(self.passed))
+        for variable, name in zip([*self.elements, *earlier], names, strict=False):
+            variable.name = variable.name or name
         with new_shared_variables() as made:
             self.returned = read_returned(fn(*arguments))
         given = self.returned.outputs
