@@ -563,6 +563,56 @@ class TestUpdates:
         assert f([1, 1]).tolist() == [3, 3]
 
 
+class TestDraws:
+    def test_of_a_stream(self, mode):
+        stream, x = T.random.RandomStream(seed=3), T.dvector("x")
+        made = scan(lambda e, s: s + e * stream.normal(), x, 0.0, return_updates=False)
+        f = ng.function([x], made, mode=mode)
+        (first,) = np.random.SeedSequence(3).spawn(1)
+        draws = np.random.default_rng(first).normal(size=6)
+        np.testing.assert_array_equal(f(np.ones(3)), np.cumsum(draws[:3]))
+        np.testing.assert_array_equal(f(np.ones(3)), np.cumsum(draws[3:]))
+
+    def test_updates_of_a_stream_may_be_passed_on(self, mode):
+        stream, x = T.random.RandomStream(seed=3), T.dvector("x")
+        made, updates = scan(lambda e: e * stream.normal(), x)
+        f = ng.function([x], made, updates=updates, mode=mode)
+        (first,) = np.random.SeedSequence(3).spawn(1)
+        draws = np.random.default_rng(first).normal(size=5)
+        np.testing.assert_array_equal([*f(np.ones(3)), *f(np.ones(2))], draws)
+
+    def test_a_draw_from_outside_is_one_draw(self, mode):
+        stream, x = T.random.RandomStream(seed=3), T.dvector("x")
+        draw = stream.normal()
+        made = scan(lambda e: e * draw, x, return_updates=False)
+        got = values(made, {x: np.ones(3)}, mode)
+        assert got[0] == got[1] == got[2] != 0
+
+    def test_a_generator_as_a_state(self, mode):
+        x, rng = T.dvector("x"), T.random.shared_rng(seed=1)
+
+        def step(e, rng):
+            after, draw = T.random.normal(rng=rng, return_next_rng=True)
+            return e * draw, after
+
+        (made, after), _ = scan(step, x, [None, rng])
+        f = ng.function([x], made, updates={rng: after}, mode=mode)
+        draws = np.random.default_rng(1).normal(size=5)
+        np.testing.assert_array_equal([*f(np.ones(3)), *f(np.ones(2))], draws)
+
+    def test_a_generator_that_the_step_updates(self, mode):
+        x, rng = T.dvector("x"), T.random.shared_rng(seed=1)
+
+        def step(e):
+            after, draw = T.random.normal(rng=rng, return_next_rng=True)
+            return e * draw, {rng: after}
+
+        made, updates = scan(step, x)
+        f = ng.function([x], made, updates=updates, mode=mode)
+        draws = np.random.default_rng(1).normal(size=5)
+        np.testing.assert_array_equal([*f(np.ones(3)), *f(np.ones(2))], draws)
+
+
 class Token(Type):
     """A type that is no tensor: a Python string."""
 
