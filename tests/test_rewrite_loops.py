@@ -219,6 +219,27 @@ def test_a_trace_of_an_input_is_the_input():
     assert counts(the_scan(made)) == (1, 1, 0, 0)
 
 
+def test_a_trace_of_spread_values_is_spread_after_the_loop():
+    def step(x, s):
+        after = s * 0.9 + x
+        return [after], [after[:, None], T.broadcast_to(after[0], (3, 4)), T.ones_like(after)]
+
+    made = rewritten(*loop(step, sequences=[X], states=[u]))
+    node = the_scan(made)
+    assert counts(node) == (1, 1, 0, 2)
+    assert [x.type.ndim for x in node.op.traced] == [1, 0]
+
+
+def test_of_an_array_of_one_number_only_the_size_is_used():
+    def step(s, c):
+        return [s + (c * s).sum()], []
+
+    node = the_scan(rewritten(*loop(step, states=[a], others=[T.ones_like(v)])))
+    (other,) = node.op.body.inputs[node.op.inner.others]
+    readers = [n for n in toposort(node.op.body.outputs) if other in n.inputs]
+    assert {n.op.kind for n in readers} == {"Size"}
+
+
 # -- the last of a trace ---------------------------------------------------------------------------
 
 
@@ -227,6 +248,18 @@ def test_the_last_of_a_trace_is_the_last_state():
     made = rewritten(out[1][-1])
     assert counts(the_scan(made)) == (1, 1, 0, 0)
     assert made[0].owner.op == the_scan(made).op
+
+
+def test_derivatives_see_the_last_state_of_a_trace():
+    def step(x, s):
+        after = s * x
+        return [after], [after]
+
+    out = loop(step, 5, sequences=[v], states=[a])
+    (made,) = stabilized([out[1][-1]])
+    assert isinstance(made.owner.op, Scan)
+    (kept,) = stabilized([out[1][-1]], keep=[out[1]])
+    assert kept.owner.inputs[0] is out[1]
 
 
 @pytest.mark.parametrize("value", ["state", "computed", "held"])

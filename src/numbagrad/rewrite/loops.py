@@ -5,7 +5,7 @@ What needs to be known of the whole graph, such as which results are wanted, is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +13,13 @@ from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorConstant, TensorType
 from ..graph.traverse import graph_inputs, rebuild_graph, toposort
-from ..ops.index_patterns import FULL
+from ..ops.index_patterns import FULL, NEW
 from ..ops.stepped import after_steps
 from .fold import plain_constant
 from .loop import Given, Loop, State, is_scan, numbered
 from .pattern import Local, Node, Scope, on
 
-__all__ = ["LOOPS"]
+__all__ = ["LOOPS", "last_state"]
 
 
 # -- inputs ----------------------------------------------------------------------------------------
@@ -34,10 +34,29 @@ def numbers_inside(node: Node, scope: Scope) -> Any:
         for g in loop.others
         if isinstance(g.outside, TensorConstant) and g.outside.data.size == 1
     }
-    if not memo:
+    spread = _spread_numbers(loop, scope)
+    if not memo and not spread:
         return None
     others = tuple(g for g in loop.others if g.inside not in memo)
-    return replace(loop.replaced(memo), others=others).node().outputs
+    return replace(loop.replaced(memo | spread), others=others).node().outputs
+
+
+def _spread_numbers(loop: Loop, scope: Scope) -> dict[Variable, Variable]:
+    """What is the same in each step and in each place: of the arrays only their sizes are used."""
+    candidates = {}
+    for g in loop.others:
+        if g.outside.owner is not None and (value := scope.value(g.outside)) is not None:
+            candidates[g.inside] = plain_constant(value, g.inside.type.dtype)
+    if not candidates:
+        return {}
+    nodes = toposort(loop.outputs, loop.inside)
+    read = {v for n in nodes if getattr(n.op, "kind", None) != "Size" for v in n.inputs}
+    read.update(loop.outputs)
+    return {
+        v: OPS["broadcast_to"](number, [OPS["shape_i"](v, k) for k in range(v.type.ndim)])
+        for v, number in candidates.items()
+        if v in read
+    }
 
 
 @on("Scan")
@@ -166,6 +185,53 @@ def trace_of_input(node: Node, scope: Scope) -> Any:
     return [known[k - n] if k - n in known else next(made) for k in range(len(node.outputs))]
 
 
+@on("Scan")
+def trace_of_view(node: Node, scope: Scope) -> Any:
+    """A trace of values that are spread or have new dimensions: that comes after the loop"""
+    loop = Loop.of(node)
+    sources = {v: v.owner.inputs[0] for v in loop.traced if _is_wider(v)}
+    if not sources:
+        return None
+    made = replace(loop, traced=tuple(sources.get(v, v) for v in loop.traced)).node()
+    outputs: list[Any] = list(made.outputs)
+    n = len(loop.states)
+    for k, v in enumerate(loop.traced):
+        if v in sources:
+            outputs[n + k] = _widened(v, outputs[n + k], node.outputs[n + k], scope)
+    return outputs
+
+
+def _is_wider(v: Any) -> bool:
+    """Whether ``v`` has the elements of another variable, in their order, some of them often."""
+    name = None if v.owner is None else type(v.owner.op).__name__
+    return name == "BroadcastTo" or _new_dimensions(v) is not None
+
+
+def _new_dimensions(v: Any) -> list[Any] | None:
+    """The order, as of a dimshuffle, if ``v`` has new dimensions and is otherwise its source."""
+    if v.owner is None:
+        return None
+    name = type(v.owner.op).__name__
+    if name == "Subtensor" and all(e in (FULL, NEW) for e in v.owner.op.pattern):
+        axes = iter(range(v.type.ndim))
+        return ["x" if e == NEW else next(axes) for e in v.owner.op.pattern]
+    if name != "DimShuffle":
+        return None
+    order = list(v.owner.op.new_order)
+    kept = [k for k in order if k != "x"]
+    return order if kept == list(range(v.owner.inputs[0].type.ndim)) else None
+
+
+def _widened(v: Any, trace: Any, wanted: Any, scope: Scope) -> Any:
+    """What the values of ``v`` together are, from those of its source together."""
+    order = _new_dimensions(v)
+    if order is not None:
+        return OPS["dimshuffle"](trace, [0, *(k if k == "x" else k + 1 for k in order)])
+    missing = wanted.type.ndim - trace.type.ndim
+    trace = OPS["dimshuffle"](trace, [0, *"x" * missing, *range(1, trace.type.ndim)])
+    return OPS["broadcast_to"](trace, scope.env.shape(wanted))
+
+
 def _fits(old: Any, new: Any) -> bool:
     """Whether ``new`` is known as well as ``old``, with the same dimensions known to be 1."""
     same: bool = old.type.broadcastable == new.type.broadcastable
@@ -173,8 +239,18 @@ def _fits(old: Any, new: Any) -> bool:
 
 
 @on("Subtensor")
-def last_of_trace(node: Node, scope: Scope) -> Any:
+def last_state(node: Node, scope: Scope) -> Any:
     """scan(f).trace[-1] = the last state, if there is a step at all"""
+    return _instead_of_last(node, scope, _state_after)
+
+
+@on("Subtensor")
+def last_of_trace(node: Node, scope: Scope) -> Any:
+    """scan(f).trace[-1] = f(the last states), or a state that holds the last value"""
+    return _instead_of_last(node, scope, _last_value)
+
+
+def _instead_of_last(node: Node, scope: Scope, find: Callable[..., Any]) -> Any:
     trace, *rest = node.inputs
     made_in = scope.owner(trace)
     pattern = node.op.pattern
@@ -184,7 +260,7 @@ def last_of_trace(node: Node, scope: Scope) -> Any:
     place = trace.index - len(loop.states)
     if not 0 <= place < len(loop.traced):
         return None
-    last = _last(loop, made_in, loop.traced[place], trace, scope)
+    last = find(loop, made_in, loop.traced[place], trace, scope)
     if last is None:
         return None
     count = scope.value(loop.steps)
@@ -195,11 +271,16 @@ def last_of_trace(node: Node, scope: Scope) -> Any:
     return type(node.op)(pattern=pattern[1:])(last, *rest)
 
 
-def _last(loop: Loop, node: Apply, value: Any, trace: Any, scope: Scope) -> Any:
-    """The value of the last step of a traced variable."""
+def _state_after(loop: Loop, node: Apply, value: Any, trace: Any, scope: Scope) -> Any:
+    """The last state that a traced value is."""
     for s, out in zip(loop.states, node.outputs, strict=False):
         if s.after is value:
             return out
+    return None
+
+
+def _last_value(loop: Loop, node: Apply, value: Any, trace: Any, scope: Scope) -> Any:
+    """The value of the last step of a traced variable that is used for nothing else."""
     if scope.uses(trace) > 1:
         return None
     computed = _from_last_states(loop, node, value)
@@ -291,5 +372,7 @@ LOOPS: list[Local] = [
     spread_sequence,
     states_once,
     trace_of_input,
+    trace_of_view,
+    last_state,
     last_of_trace,
 ]

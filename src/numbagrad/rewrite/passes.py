@@ -17,7 +17,7 @@ from .algebra import ALGEBRA, CASTS
 from .around import pruned
 from .fold import FOLD
 from .hoist import HOIST
-from .loops import LOOPS
+from .loops import LOOPS, last_state
 from .merge import Rewriter
 from .pattern import Local, Node, Scope, on
 from .shapes import SHAPES
@@ -77,6 +77,42 @@ def gone_when_compiled(node: Node, scope: Scope) -> Any:
     return node.inputs[0]
 
 
+def within(change: Callable[[FrozenGraph], FrozenGraph]) -> Local:
+    """The rule that changes graphs inside Ops; one that stays as it is is given back itself."""
+
+    def inside(node: Node, scope: Scope) -> Any:
+        """An Op around simpler graphs"""
+        graphs = [change(g) for g in node.op.graphs]
+        if all(a is b for a, b in zip(graphs, node.op.graphs, strict=True)):
+            return None
+        return node.op.with_graphs(graphs).make_node(*node.inputs).outputs
+
+    return on("Control")(inside)
+
+
+def _like(graph: FrozenGraph, outputs: Sequence[Variable]) -> FrozenGraph:
+    """The graph itself if these are its outputs, else one of them."""
+    if all(a is b for a, b in zip(outputs, graph.outputs, strict=True)):
+        return graph
+    return FrozenGraph(graph.inputs, outputs)
+
+
+#: Stabilised graphs inside Ops, None for one that is so already: derivatives of derivatives ask
+#: again and again.
+_STABLE: WeakKeyDictionary[FrozenGraph, FrozenGraph | None] = WeakKeyDictionary()
+
+
+def _stable(graph: FrozenGraph) -> FrozenGraph:
+    if graph not in _STABLE:
+        made = _like(graph, stabilized(graph.outputs))
+        _STABLE[graph] = None if made is graph else made
+    return _STABLE[graph] or graph
+
+
+#: What is done before derivatives are taken. A gradient of ``trace[-1]`` is one of the last state;
+#: of the trace it would be zero nearly everywhere.
+_STABLE_FORM: list[Any] = [within(_stable), *STABILIZE, last_state]
+
 CONTROLS: list[Local] = [gone_when_compiled]
 
 PASSES: list[Pass] = [
@@ -86,7 +122,7 @@ PASSES: list[Pass] = [
     # as they were made, before each is simplified in its own way.
     Pass(
         "stabilize",
-        [*CONTROLS, *STABILIZE],
+        [*CONTROLS, *_STABLE_FORM],
         "default",
         merge=False,
         inside=False,
@@ -181,26 +217,6 @@ class _Rewriting:
         return made
 
 
-def within(change: Callable[[FrozenGraph], FrozenGraph]) -> Local:
-    """The rule that changes graphs inside Ops; one that stays as it is is given back itself."""
-
-    def inside(node: Node, scope: Scope) -> Any:
-        """An Op around simpler graphs"""
-        graphs = [change(g) for g in node.op.graphs]
-        if all(a is b for a, b in zip(graphs, node.op.graphs, strict=True)):
-            return None
-        return node.op.with_graphs(graphs).make_node(*node.inputs).outputs
-
-    return on("Control")(inside)
-
-
-def _like(graph: FrozenGraph, outputs: Sequence[Variable]) -> FrozenGraph:
-    """The graph itself if these are its outputs, else one of them."""
-    if all(a is b for a, b in zip(outputs, graph.outputs, strict=True)):
-        return graph
-    return FrozenGraph(graph.inputs, outputs)
-
-
 def stabilized(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
     """The graph whose derivatives are taken: only rows of ``stabilize`` are applied.
 
@@ -223,22 +239,7 @@ def stabilized(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> 
     >>> pp(stabilized([T.log(1 + T.exp(x))])[0])
     'softplus(x)'
     """
-    return Rewriter([_INSIDE_STABLE, *STABILIZE], keep, merge=False).run(outputs)
-
-
-#: Stabilised graphs inside Ops, None for one that is so already: derivatives of derivatives ask
-#: again and again.
-_STABLE: WeakKeyDictionary[FrozenGraph, FrozenGraph | None] = WeakKeyDictionary()
-
-
-def _stable(graph: FrozenGraph) -> FrozenGraph:
-    if graph not in _STABLE:
-        made = _like(graph, stabilized(graph.outputs))
-        _STABLE[graph] = None if made is graph else made
-    return _STABLE[graph] or graph
-
-
-_INSIDE_STABLE = within(_stable)
+    return Rewriter(_STABLE_FORM, keep, merge=False).run(outputs)
 
 
 def simplified(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:

@@ -13,7 +13,7 @@ from ..config import config
 from ..graph.registry import OPS
 from ..graph.tensor import constant
 from ..ops.dtypes import is_complex, is_continuous
-from ..ops.index_patterns import FULL, Part, Span
+from ..ops.index_patterns import FULL, NEW, Part, Span
 from ..ops.products import dot_nt, dot_tn, gram
 from ..ops.subtensor import Subtensor
 from .pattern import Local, Node, Scope, made_by, on
@@ -273,6 +273,19 @@ def add_into(node: Node, scope: Scope) -> Any:
 
 
 @on("IncSubtensor")
+def add_everywhere(node: Node, scope: Scope) -> Any:
+    """x[:, None].inc(y) = x + y[:, 0]"""
+    x, y = node.inputs[:2]
+    pattern = node.op.pattern
+    if node.op.set or not all(e in (FULL, NEW) for e in pattern):
+        return None
+    kept = [k for k, e in enumerate(pattern) if e != NEW]
+    if not all(y.type.broadcastable[k] for k in range(y.type.ndim) if k not in kept):
+        return None
+    return OPS["add"](x, OPS["dimshuffle"](y, kept))
+
+
+@on("IncSubtensor")
 def add_twice(node: Node, scope: Scope) -> Any:
     """x[i].inc(a)[i].inc(b) = x[i].inc(a + b): one loop instead of two"""
     base, second, *index = node.inputs
@@ -301,5 +314,6 @@ STRUCTURE: list[Local] = [
     product_with_transposed,
     whole_slice,
     add_into,
+    add_everywhere,
     add_twice,
 ]
