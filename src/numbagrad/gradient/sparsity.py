@@ -16,11 +16,15 @@ from scipy import sparse
 
 from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
-from ..graph.tensor import TensorType
-from ..graph.traverse import toposort
+from ..graph.tensor import TensorType, as_tensor, constant
+from ..graph.traverse import graph_inputs, rebuild_graph, toposort
 from ..graph.where import on_behalf_of
 from ..ops.arithmetic import Mul
+from ..ops.control import Control
+from ..ops.interpret import interpret
 from ..ops.kinds import BILINEAR, LINEAR, Block, Declared, Elementwise, Reduction, Scatter, View
+from ..ops.scanning import Scan
+from ..rewrite import rewrite
 from .paths import made_at, moves_in_steps, pattern_of
 
 __all__ = [
@@ -34,6 +38,9 @@ __all__ = [
 
 #: A pattern with more entries than this saves nothing.
 MANY = 50_000_000
+#: A loop is followed step by step over this many operations; in a longer one everything depends on
+#: everything that it is connected with.
+FOLLOWED = 20_000
 
 
 def csr(data: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Any:
@@ -147,6 +154,7 @@ class _Walk:
         self.shapes: dict[Variable, tuple[int, ...]] = {}
         self.values: dict[Variable, Any] = {}
         self.found: dict[Variable, Any] = {}
+        self.loops: dict[Apply, list[Any]] = {}
 
     def length(self, v: Variable) -> int:
         """How many elements a variable has."""
@@ -196,11 +204,7 @@ class _Walk:
 
     def _bounded(self, node: Apply, made: Any) -> Any:
         made = sparse.csr_array(made, dtype=bool)
-        if made.nnz > MANY:
-            raise ValueError(
-                f"Too many elements depend on too many others (at {made_at(node)}) for sparsity to "
-                "save anything: leave it out"
-            )
+        _refuse_many(node, made.nnz)
         return made
 
     # -- shapes and values -----------------------------------------------------------------
@@ -213,7 +217,9 @@ class _Walk:
         inputs = [self._constant(x) for x in node.inputs]
         op: Any = node.op
         try:
-            if isinstance(op, Declared):
+            if isinstance(op, Control):
+                made = self._inferred(node, have)
+            elif isinstance(op, Declared):
                 sizes = op.sizes(have, *inputs)
                 made = [sizes] if op.nout == 1 else list(sizes)
             else:
@@ -224,6 +230,22 @@ class _Walk:
                 f"To detect sparsity the sizes must be known, but that of the result of "
                 f"{made_at(node)} is not"
             ) from error
+
+    def _inferred(self, node: Apply, have: Sequence[Any]) -> list[tuple[int, ...]]:
+        """The shapes that an Op infers as graphs over its inputs, of which only sizes matter."""
+        made = node.op.infer_shape(None, node, have)
+        simple = rewrite([as_tensor(s) for shape in made for s in shape], node.inputs)
+        known: dict[Variable, Variable] = {}
+        for n in toposort(simple, node.inputs):
+            if getattr(n.op, "kind", "") == "Size" and n.inputs[0] in self.shapes:
+                size = self.shapes[n.inputs[0]][n.op.axis]  # type: ignore[attr-defined]
+                known[n.outputs[0]] = constant(size, dtype="int64")
+        simple = rebuild_graph(simple, known)
+        leaves = [v for v in graph_inputs(simple, node.inputs) if not isinstance(v, Constant)]
+        if any(v not in self.values for v in leaves) or any(v in simple for v in node.outputs):
+            raise NotImplementedError("a size depends on values")
+        numbers = iter(interpret(simple, {v: self.values[v] for v in leaves}))
+        return [tuple(int(next(numbers)) for _ in shape) for shape in made]
 
     def _constant(self, x: Any) -> Variable:
         """A variable whose value is known as a constant of it, so that sizes are numbers."""
@@ -250,6 +272,8 @@ class _Walk:
                 return self._elementwise(node, row)
             if isinstance(op, Block):
                 return self._block(node, o, row)
+            if isinstance(op, Scan) and self._can_follow(node):
+                return self._over_steps(node)[o]
             if isinstance(op, (View, Scatter)) and all(self._fixed(x) for x in chosen):
                 return self._scatter(node) if isinstance(op, Scatter) else self._view(node, row)
             if isinstance(op, Reduction) and op.better is None:
@@ -381,6 +405,67 @@ class _Walk:
             group = group * size + np.arange(shape[axis]).reshape(lifted)
         return group.reshape(-1)
 
+    def _can_follow(self, node: Apply) -> bool:
+        """Whether the steps of a loop are few enough to be followed one by one."""
+        op: Any = node.op
+        steps = self.values.get(node.inputs[0])
+        return steps is not None and int(steps) * (1 + len(op.body.nodes)) <= FOLLOWED
+
+    def _over_steps(self, node: Apply) -> list[Any]:
+        """What the outputs of a loop depend on, step by step."""
+        if node not in self.loops:
+            self.loops[node] = self._followed(node)
+        return self.loops[node]
+
+    def _followed(self, node: Apply) -> list[Any]:
+        op: Any = node.op
+        n = op.n_states
+        states = list(node.inputs[op.outer.states])
+        last = [self._found_or_none(x) for x in states]
+        values = [self.values.get(x) for x in states]
+        traces: list[list[Any]] = [[] for _ in range(op.n_traced)]
+        for t in range(int(self.values[node.inputs[0]])):
+            walk = self._at_step(node, t, last, values)
+            ends = [walk._found_or_none(v) for v in op.body.outputs[: n + op.n_traced]]
+            # A loop that may end at any step has the state after any of them.
+            last = [a + b if op.until and t else b for a, b in zip(last, ends, strict=False)]
+            values = [walk.values.get(v) for v in op.next_states]
+            for trace, made in zip(traces, ends[n:], strict=True):
+                trace.append(made)
+        empty = sparse.csr_array((0, self.length(self.x)), dtype=bool)
+        return [*last, *(sparse.vstack([empty, *t], format="csr") for t in traces)]
+
+    def _at_step(self, node: Apply, t: int, found: list[Any], values: list[Any]) -> _Walk:
+        """A walk over the body of a loop, at step ``t``."""
+        op: Any = node.op
+        walk = _Walk(self.x, {})
+        walk.shapes[self.x] = self.shapes[self.x]
+        states = iter(zip(found, values, strict=True))
+        for i, (x, v) in enumerate(zip(node.inputs[1:], op.body.inputs, strict=True)):
+            shape, value, depends = self.shapes[x], self.values.get(x), self.found.get(x)
+            if i < op.n_sequences:
+                size = int(np.prod(shape[1:], dtype=np.int64))
+                shape, value = shape[1:], None if value is None else np.asarray(value[t])
+                depends = None if depends is None else depends[t * size : (t + 1) * size]
+            elif i < op.inner.others.start:
+                depends, value = next(states)
+            walk.shapes[v] = shape
+            if value is not None:
+                walk.values[v] = value
+            elif depends is not None and not moves_in_steps(v):
+                walk.found[v] = depends
+        for inner in op.body.nodes:
+            for v in inner.inputs:
+                if isinstance(v, Constant):
+                    walk.leaf(v)
+            walk.visit(inner)
+        return walk
+
+    def _found_or_none(self, v: Variable) -> Any:
+        """What a variable depends on, also if that is nothing."""
+        empty = sparse.csr_array((self.length(v), self.length(self.x)), dtype=bool)
+        return self.found.get(v, empty)
+
     def _all(self, node: Apply, o: int, row: list[bool]) -> Any:
         total: Any = None
         for x, moves in zip(node.inputs, row, strict=True):
@@ -388,7 +473,16 @@ class _Walk:
                 every = np.zeros(self.length(x), np.int64)
                 made = _matrix(every, np.arange(every.size), (1, every.size)) @ self.found[x]
                 total = made if total is None else total + made
+        _refuse_many(node, total.nnz * self.length(node.outputs[o]))
         return total[np.zeros(self.length(node.outputs[o]), np.int64)]
+
+
+def _refuse_many(node: Apply, entries: int) -> None:
+    if entries > MANY:
+        raise ValueError(
+            f"Too many elements depend on too many others (at {made_at(node)}) for sparsity to "
+            "save anything: leave it out"
+        )
 
 
 def _number(size: Any) -> int:
