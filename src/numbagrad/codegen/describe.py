@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..graph.basic import Variable
 from ..graph.printing import leaf_text, pieces
 from .names import clean
-from .tasks import Failure, Task, TaskList
+from .task import Failure, Task
+from .tasks import TaskList
 
 __all__ = ["describe", "reason"]
 
@@ -15,12 +16,30 @@ _DEEPEST = 5
 
 def describe(task: Task, tasks: TaskList) -> str:
     """``z = X @ w`` and the like, one line, cut where it gets long."""
+    if task.inner is not None:
+        return _steps(task)
     variable = task.variable
     names = ", ".join(t.name for t in task.targets)
     if variable is None or variable.owner is None:
         return f"{names}: a copy"
     words = _bare(_words(variable, tasks, 0))
     line = f"{names} = {words}"
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 4]} ..."
+
+
+def _steps(task: Task) -> str:
+    """Which states a loop carries and what it collects."""
+    body = task.inner.tasks.body
+    parts = []
+    states = ", ".join(c.state.name for c in task.inner.carries)
+    if states:
+        parts.append(f"carries {states}")
+    traces = ", ".join(
+        t.name for t in task.targets if t.variable in [body.node.outputs[k] for k in body.traced]
+    )
+    if traces:
+        parts.append(f"collects {traces}")
+    line = f"each step {' and '.join(parts) or 'changes nothing'}"
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 4]} ..."
 
 

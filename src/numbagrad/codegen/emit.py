@@ -15,6 +15,7 @@ from .outline import Part, PartCall, outline
 from .program import (
     Allocate,
     Assign,
+    Break,
     Call,
     Check,
     Comment,
@@ -23,6 +24,7 @@ from .program import (
     Program,
     Sizes,
     Store,
+    Together,
 )
 
 __all__ = ["Emitted", "emit"]
@@ -95,6 +97,9 @@ def _block(body: Sequence[Any], depth: int) -> list[str]:
             case If(condition, inner):
                 lines.append(f"{indent}if {condition}:")
                 lines += _block(inner, depth + 1)
+            case Break(condition):
+                lines.append(f"{indent}if {condition}:")
+                lines.append(f"{indent}    break")
             case Check(condition, code, comment):
                 lines.append(f"{indent}if {_negated(condition)}:")
                 lines.append(f"{indent}    raise Failed({code})  # {_one_line(comment)}")
@@ -120,6 +125,8 @@ def _simple(statement: Any) -> str:
             return "; ".join(f"{n} = {array}.shape[{d}]" for d, n in wanted)
         case Assign(name, text, update, _):
             return f"{name} {update}= {text}"
+        case Together(names, texts):
+            return f"{', '.join(names)} = {', '.join(texts)}"
         case Store(array, index, text, update):
             return f"{array}[{', '.join(index)}] {update}= {text}"
         case Allocate(name, shape, dtype, fill):

@@ -30,15 +30,22 @@ class Buffer:
     dtype : str
     extents : tuple of Expression
         The size of each dimension.
-    role : {"input", "constant", "output", "temporary"}
+    role : {"input", "constant", "output", "temporary", "alias", "state"}
+        A state is carried from one step of a loop to the next.
     dropped : tuple of int
         Dimensions that it does not really have, because all use is within one iteration of the
         loop over them.
     pack : (Pack, int) or None
         The array it is a slice of, and which.
+    row : (Buffer, Expression) or None
+        The array of which it is an element along the first dimension, and which.
+    within : frozenset of str
+        The variables of the loops in whose bodies it has a value.
     """
 
-    __slots__ = ("dropped", "dtype", "extents", "name", "number", "pack", "role", "variable")
+    __slots__ = (
+        "dropped", "dtype", "extents", "name", "number", "pack", "role", "row", "variable", "within",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -48,6 +55,7 @@ class Buffer:
         extents: Sequence[Expression],
         role: str,
         variable: Any = None,
+        within: frozenset[str] = frozenset(),
     ):
         self.number = number
         self.name = name
@@ -55,8 +63,10 @@ class Buffer:
         self.extents = tuple(extents)
         self.role = role
         self.variable = variable
+        self.within = within
         self.dropped: tuple[int, ...] = ()
         self.pack: tuple[Pack, int] | None = None
+        self.row: tuple[Buffer, Expression] | None = None
 
     @property
     def ndim(self) -> int:
@@ -66,7 +76,14 @@ class Buffer:
     @property
     def array(self) -> str:
         """The name of the array that it is in."""
+        if self.row is not None:
+            return self.row[0].array
         return self.pack[0].name if self.pack else self.name
+
+    @property
+    def is_register(self) -> bool:
+        """Whether it is a local variable rather than (an element of) an array."""
+        return self.ndim == 0 and self.row is None
 
     def __repr__(self) -> str:
         return f"<{self.role} {self.name}: {self.dtype}, {len(self.extents)}-d>"
@@ -125,6 +142,8 @@ class Expression:
         self.arguments = arguments
         self.dtype = dtype
         own: frozenset[str] = frozenset((payload,)) if head == "axis" else frozenset()
+        if head in ("load", "size"):
+            own = payload.within
         self.axes: frozenset[str] = own.union(*(a.axes for a in arguments))
 
     # -- index arithmetic; used by Views and Scatters, which know no class of this floor --------
@@ -259,6 +278,7 @@ class Table:
     def __init__(self) -> None:
         self._interned: dict[Any, Expression] = {}
         self._buffers = 0
+        self._axes = 0
 
     def _make(
         self, head: str, payload: Any, arguments: tuple[Expression, ...], dtype: str
@@ -278,10 +298,11 @@ class Table:
         extents: Sequence[Expression],
         role: str,
         variable: Any = None,
+        within: frozenset[str] = frozenset(),
     ) -> Buffer:
         """A new buffer."""
         self._buffers += 1
-        return Buffer(self._buffers, name, dtype, extents, role, variable)
+        return Buffer(self._buffers, name, dtype, extents, role, variable, within)
 
     def of(self, value: Any) -> Expression:
         """``value`` itself, or the literal."""
@@ -303,6 +324,11 @@ class Table:
             found = Expression(self, len(self._interned), "literal", value, (), dtype)
             self._interned[key] = found
         return found
+
+    def new_axis(self, sign: str) -> str:
+        """A name that no loop variable has yet."""
+        self._axes += 1
+        return f"{sign}{self._axes}"
 
     def axis(self, name: str) -> Expression:
         """A loop variable."""
@@ -380,6 +406,8 @@ class Table:
             return right
         if operator == "-" and left is right:
             return self.literal(0, INTEGER)
+        if operator == ">=" and b == 0 and b is not None and left.head == "size":
+            return self.literal(True, dtype)
         return self._make(operator, None, (left, right), dtype)
 
     def substitute(

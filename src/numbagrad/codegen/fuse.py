@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .expression import Buffer, Expression, Pack, Table
-from .tasks import Task, TaskList
+from .task import Task
+from .tasks import TaskList
 
 __all__ = ["Loop", "contract", "fuse", "order_axes"]
 
@@ -104,12 +105,10 @@ class _Needs:
         sources = [*task.expressions(), *task.extents.values()]
         for target in task.targets:
             sources += [e for e in target.extents if task.kind != "call"]
-        for argument in task.arguments:
-            if isinstance(argument, Buffer):
-                touched[argument.number] = argument
-                sources += argument.extents
-            else:
-                sources.append(argument)
+        for buffer in task.whole():
+            touched[buffer.number] = buffer
+            sources += buffer.extents
+        sources += [a for a in task.arguments if isinstance(a, Expression)]
         for source in sources:
             for part in source.walk():
                 if part.head == "load":
@@ -154,7 +153,6 @@ class _Fusion:
         self.needs = needs
         self.cap = cap
         self.weight = {t.number: _weight(t) for t in self.all}
-        self._count = 0
 
     def level(self, tasks: Sequence[Task], depth: int) -> list[Loop | Task]:
         """Group tasks by their loop at this depth, then the bodies of those loops."""
@@ -183,8 +181,7 @@ class _Fusion:
     def _item(self, task: Task, depth: int) -> Loop | Task:
         if len(task.axes) <= depth:
             return task
-        self._count += 1
-        return Loop(f"${self._count}", task.extents[task.axes[depth]], depth)
+        return Loop(self.list.table.new_axis("$"), task.extents[task.axes[depth]], depth)
 
     def _touched(self, task: Task) -> set[int]:
         return self.needs.buffers[task.number] | {t.number for t in task.targets}
@@ -272,9 +269,7 @@ def contract(tree: Sequence[Loop | Task], tasks: TaskList) -> None:
     readers: dict[int, list[tuple[Task, Expression]]] = {}
     whole: set[int] = set()
     for task in tasks.tasks:
-        for argument in task.arguments:
-            if isinstance(argument, Buffer):
-                whole.add(argument.number)
+        whole.update(buffer.number for buffer in task.whole())
         sources = [*task.expressions(), *(a for a in task.arguments if isinstance(a, Expression))]
         for source in sources:
             for part in source.walk():
@@ -331,10 +326,13 @@ def _droppable(
 def canonical_axes(tree: Sequence[Loop | Task], table: Table) -> dict[str, Expression]:
     """Which loop variable each task's own one has become."""
     renamed: dict[str, Expression] = {}
-    stack = [item for item in tree if isinstance(item, Loop)]
+    stack = list(tree)
     while stack:
-        loop = stack.pop()
-        for task in loop.members:
-            renamed[task.axes[loop.depth]] = table.axis(loop.axis)
-        stack.extend(item for item in loop.body if isinstance(item, Loop))
+        item = stack.pop()
+        if isinstance(item, Loop):
+            for task in item.members:
+                renamed[task.axes[item.depth]] = table.axis(item.axis)
+            stack.extend(item.body)
+        elif item.inner is not None:
+            stack.extend(item.inner.tree)
     return renamed

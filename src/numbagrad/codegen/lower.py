@@ -13,6 +13,7 @@ from .describe import describe, reason
 from .expression import Buffer, Expression
 from .fuse import Loop, accumulates_in_place, canonical_axes
 from .names import Names
+from .nest import all_tasks
 from .program import (
     Allocate,
     Assign,
@@ -27,10 +28,11 @@ from .program import (
     Store,
 )
 from .splice import ATOM, Text, read_template, splice
-from .tasks import Task, TaskList
+from .task import Task
+from .tasks import TaskList
 from .texts import GLOBALS, Performer, Scope, Texts, plain
 
-__all__ = ["lower", "reserved_names"]
+__all__ = ["Lowering", "reserved_names"]
 
 _LOOP_LETTERS = ("i", "j", "k", "l")
 _SIZE_LETTERS = ("n", "d", "m", "h", "r", "s", "t", "u")
@@ -41,40 +43,44 @@ def reserved_names() -> frozenset[str]:
     return frozenset(GLOBALS) | {"np", "math"}
 
 
-def lower(
-    tasks: TaskList, tree: Sequence[Loop | Task], names: Names, name: str, doc: str
-) -> Program:
-    """Print expressions and put the statements in order.
+class Lowering:
+    """Prints expressions and puts the statements in order.
 
-    Returns
-    -------
-    Program
-        Verified against its spec.
+    Parameters
+    ----------
+    tasks : TaskList
+    tree : list of Loop or Task
+    names : Names
     """
-    return _Lowering(tasks, tree, names).program(name, doc)
 
-
-class _Lowering:
     def __init__(self, tasks: TaskList, tree: Sequence[Loop | Task], names: Names):
         self.tasks = tasks
         self.table = tasks.table
         self.tree = tree
         self.names = names
         self.text = Texts(self.table, names, canonical_axes(tree, self.table))
+        self.every = list(all_tasks(tasks.tasks))
         self.loops = self._loop_names()
         self.registers: dict[int, list[str]] = {}
         #: Arrays of which a scatter changes elements: what was stored is not what is read.
-        self.changing = {t.target.array for t in tasks.tasks if t.kind == "scatter"}
+        self.changing = {t.target.array for t in self.every if t.kind == "scatter"}
+        #: Rows of arrays that are needed as arrays themselves.
+        self.shown = _rows_needed(self.every)
+        self.wanted = self._sizes_wanted()
         self.ready: set[str] = set()
+        self._begin_list()
+
+    def _begin_list(self) -> None:
+        """What belongs to this list of tasks alone."""
         self.place = 0
-        self.last_use: dict[int, int] = {}
-        #: Arrays that may be written again: shape and dtype, buffer.
-        self.retiring: list[tuple[tuple[str, ...], Buffer]] = []
+        self.last_use = _last_uses(self.tree)
+        #: Arrays that may be written again: shape, the open body they are in, buffer.
+        self.retiring: list[tuple[tuple[str, ...], int, Buffer]] = []
 
     def _loop_names(self) -> list[str]:
         """A name for the variable of a loop at each depth; the user's names go first."""
-        deepest = max((len(t.axes) for t in self.tasks.tasks), default=0)
-        batch = max((self._batch(t) for t in self.tasks.tasks), default=0)
+        deepest = max((len(t.axes) for t in self.every), default=0)
+        batch = max((self._batch(t) for t in self.every), default=0)
         letters = [n for n in _LOOP_LETTERS if n not in self.names]
         letters += [f"i{k}" for k in range(64) if f"i{k}" not in self.names]
         chosen = letters[: max(deepest, batch, 2)]
@@ -85,17 +91,15 @@ class _Lowering:
     # -- the whole -------------------------------------------------------------------------
 
     def program(self, name: str, doc: str) -> Program:
-        """The Program of the whole tree."""
-        wanted = self._sizes_wanted()
+        """The Program of the whole tree, verified against its spec."""
         arguments = [*self.tasks.inputs, *(b for b, _ in self.tasks.constants)]
         for buffer in self.tasks.inputs:
-            self._name_sizes(buffer, wanted)
-        for task in self.tasks.tasks:
+            self._name_sizes(buffer)
+        for task in self.every:
             self.text.count(task.expressions())
-        self.last_use = _last_uses(self.tree)
-        for place, item in enumerate(self.tree):
-            self.place = place
-            self._top(item, wanted)
+            if task.inner is not None:
+                self.text.count(list(task.inner.expressions()))
+        self._items()
         body = self.text.scopes[0].statements
         results = [(b.name, b.dtype, len(b.extents)) for b in self.tasks.outputs]
         used = {**GLOBALS, **self.text.globals}
@@ -112,10 +116,17 @@ class _Lowering:
         program.verify()
         return program
 
+    def _items(self) -> None:
+        for place, item in enumerate(self.tree):
+            self.place = place
+            self._top(item)
+
     def _sizes_wanted(self) -> set[tuple[int, int]]:
         wanted: set[tuple[int, int]] = set()
-        for task in self.tasks.tasks:
+        for task in self.every:
             sources = [*task.expressions(), *task.extents.values()]
+            if task.inner is not None:
+                sources += task.inner.expressions()
             for target in task.targets:
                 sources += target.extents if task.kind != "call" or self._batch(task) else ()
             for argument in task.arguments:
@@ -128,9 +139,9 @@ class _Lowering:
                 }
         return wanted
 
-    def _name_sizes(self, buffer: Buffer, wanted: set[tuple[int, int]]) -> None:
+    def _name_sizes(self, buffer: Buffer) -> None:
         """``n, d = X.shape``, with names for the dimensions that are asked for."""
-        mine = [d for d in range(len(buffer.extents)) if (buffer.number, d) in wanted]
+        mine = [d for d in range(len(buffer.extents)) if (buffer.number, d) in self.wanted]
         if not mine:
             return
         for dimension in mine:
@@ -148,7 +159,7 @@ class _Lowering:
 
     # -- statements ------------------------------------------------------------------------
 
-    def _top(self, item: Loop | Task, wanted: set[tuple[int, int]]) -> None:
+    def _top(self, item: Loop | Task) -> None:
         members = item.members if isinstance(item, Loop) else [item]
         if isinstance(item, Loop):
             for task in members:
@@ -161,38 +172,77 @@ class _Lowering:
         for task in members:
             if task.kind == "call":
                 for target in task.targets:
-                    self._name_sizes(target, wanted)
+                    self._name_sizes(target)
 
     def _allocate(self, task: Task, target: Buffer) -> None:
-        if target.ndim == 0 or target.array in self.ready:
+        if target.row is not None:
+            self._show_row(target)
+            self._clear(task, target)
+            return
+        if target.ndim == 0:
+            return
+        if target.array in self.ready:
             return
         self.ready.add(target.array)
         if task.kind == "alias" or (task.kind == "call" and not self._batch(task)):
             return
         kept = [e for d, e in enumerate(target.extents) if d not in target.dropped]
+        # In a loop of steps: one array for all steps, if its size is known before.
+        level = self.text.level(kept)
         shape = tuple(self.text(e).text for e in kept)
-        fill = None
-        if task.kind == "fill":
-            assert task.value is not None
-            fill = self.text.literal(task.value).text
-        elif accumulates_in_place(task):
-            fill = self.text.literal(self._identity(task)).text
+        fill = self._start_of(task)
         if target.pack:
             shape = (*shape, str(target.pack[0].count))
-        free = self._free(shape, target) if fill is None else None
-        if free is not None:
-            self.text.put(Assign(target.array, free.array))
+        again = fill is not None and level < len(self.text.scopes) - 1
+        if again and self._changes(task):
+            self.text.put(Allocate(target.array, shape, target.dtype), level)
+            self._clear(task, target)
         else:
-            self.text.put(Allocate(target.array, shape, target.dtype, fill))
+            free = self._free(shape, level, target) if fill is None else None
+            if free is not None:
+                self.text.put(Assign(target.array, free.array), level)
+            else:
+                self.text.put(Allocate(target.array, shape, target.dtype, fill), level)
         if target.role == "temporary" and target.pack is None:
-            self.retiring.append((shape, target))
+            self.retiring.append((shape, level, target))
 
-    def _free(self, shape: tuple[str, ...], target: Buffer) -> Buffer | None:
+    def _start_of(self, task: Task) -> str | None:
+        """What is in an array before anything else is done to it."""
+        if task.kind == "fill":
+            assert task.value is not None
+            return self.text.literal(task.value).text
+        if accumulates_in_place(task):
+            return self.text.literal(self._identity(task)).text
+        return None
+
+    def _changes(self, task: Task) -> bool:
+        """Whether an array does not keep what it was filled with."""
+        target = task.target
+        return task.kind != "fill" or target.role == "state" or target.array in self.changing
+
+    def _clear(self, task: Task, target: Buffer) -> None:
+        """Set all elements of an array that is there already."""
+        fill = self._start_of(task)
+        if fill is not None:
+            every = (":",) * (len(target.extents) - len(target.dropped))
+            index = self.text.index(target, ())
+            slot = (str(target.pack[1]),) if target.pack else ()
+            self.text.put(Store(target.array, (*index, *every, *slot), fill))
+
+    def _show_row(self, target: Buffer) -> None:
+        """A name for a row of an array that something needs as an array."""
+        if target.number in self.shown and target.name not in self.ready:
+            self.ready.add(target.name)
+            index = ", ".join(self.text.index(target, ()))
+            self.text.put(Assign(target.name, f"{target.array}[{index}]"))
+
+    def _free(self, shape: tuple[str, ...], level: int, target: Buffer) -> Buffer | None:
         """An array of this shape and dtype whose life is over; it is given away once."""
         for row in self.retiring:
-            known, buffer = row
+            known, place, buffer = row
             over = self.last_use.get(buffer.number, self.place) < self.place
-            if over and known == shape and buffer.dtype == target.dtype:
+            same = known == shape and place == level and buffer.dtype == target.dtype
+            if over and same:
                 self.retiring.remove(row)
                 return buffer
         return None
@@ -236,7 +286,7 @@ class _Lowering:
 
     def _begin(self, task: Task) -> None:
         """Set the registers of a reduction to what it starts from."""
-        scalar = task.target.ndim == 0
+        scalar = task.target.is_register
         name = task.target.name if scalar else self.names.numbered("acc")
         self._registers(task)[0] = name
         start = self.text.literal(self._identity(task)).text
@@ -253,7 +303,7 @@ class _Lowering:
         return self.registers.setdefault(task.number, ["", ""])
 
     def _finish(self, task: Task) -> None:
-        if task.target.ndim:
+        if not task.target.is_register:
             index = self.text.index(task.target, task.index)
             register = self._registers(task)[0]
             self.text.put(Store(task.target.array, index, register))
@@ -261,13 +311,21 @@ class _Lowering:
                 self.text.remember(self.table.load(task.target, task.index), Text(register))
 
     def _leaf(self, task: Task) -> None:
+        if task.kind == "loop":
+            self._repeat_steps(task)
+            return
+        for buffer in task.whole():
+            if buffer.row is not None:
+                self._show_row(buffer)
         getattr(self, f"_{task.kind}")(task)
 
     def _store(self, task: Task) -> None:
         assert task.value is not None
         text = self.text(task.value)
-        if task.target.ndim == 0:
-            self.text.put(Assign(task.target.name, text.text, dtype=task.target.dtype))
+        if task.target.is_register:
+            # A state goes through parts of the function as itself, not through an array.
+            dtype = "" if task.target.role == "state" else task.target.dtype
+            self.text.put(Assign(task.target.name, text.text, dtype=dtype))
             return
         stored = self.table.load(task.target, task.index)
         lasting = task.target.array not in self.changing and task.value.dtype == task.target.dtype
@@ -278,6 +336,10 @@ class _Lowering:
 
     def _fill(self, task: Task) -> None:
         """Done by the allocation."""
+
+    def _repeat_steps(self, task: Task) -> None:
+        """A loop with tasks of its own."""
+        raise NotImplementedError
 
     def _alias(self, task: Task) -> None:
         sizes = [self.text(e).text for e in task.target.extents]
@@ -290,7 +352,7 @@ class _Lowering:
         element = self.text(task.value)
         if self._first_reduced(task) is None and not accumulates_in_place(task):
             # Every combined dimension has size 1: there is one element.
-            if task.target.ndim == 0:
+            if task.target.is_register:
                 self.text.put(Assign(task.target.name, element.text, dtype=task.target.dtype))
             else:
                 index = self.text.index(task.target, task.index)
@@ -324,7 +386,7 @@ class _Lowering:
         name, best = self._registers(task)
         element = self.text(task.value)
         if not name:  # nothing to search: every combined dimension has size 1
-            if task.target.ndim == 0:
+            if task.target.is_register:
                 self.text.put(Assign(task.target.name, "0", dtype="int64"))
             else:
                 index = self.text.index(task.target, task.index)
@@ -344,7 +406,7 @@ class _Lowering:
         text = self.text(task.value).text
         index = self.text.index(task.target, task.index)
         update = "+" if task.node.op.accumulates else ""
-        if task.target.ndim == 0:
+        if task.target.is_register:
             self.text.put(Assign(task.target.name, text, update))
             return
         self.text.put(Store(task.target.array, index, text, update))
@@ -352,7 +414,7 @@ class _Lowering:
     def _check(self, task: Task) -> None:
         assert task.value is not None and task.failure is not None
         failure = self.tasks.failures[task.failure - 1]
-        condition = self.text(task.value).text
+        condition = self.text.check(task.value).text
         self.text.put(Check(condition, task.failure, reason(failure)))
 
     # -- calls -----------------------------------------------------------------------------
@@ -425,16 +487,27 @@ def _numba_type(dtype: str, ndim: int) -> str:
     return f"{'boolean' if dtype == 'bool' else dtype}[{dims}]"
 
 
+def _rows_needed(tasks: Sequence[Task]) -> set[int]:
+    """The rows of arrays that something needs as arrays."""
+    found: set[int] = set()
+    for task in tasks:
+        found |= {b.number for b in task.arguments if isinstance(b, Buffer) and b.row is not None}
+        for source in task.expressions():
+            found |= {e.payload.number for e in source.loads() if e.is_flat()}
+    return found
+
+
 def _last_uses(tree: Sequence[Loop | Task]) -> dict[int, int]:
     """The last item of the tree in which each array is touched; for a shared one, never over."""
     last: dict[int, int] = {}
     for place, item in enumerate(tree):
         for task in item.members if isinstance(item, Loop) else [item]:
-            touched = [*task.targets, *(a for a in task.arguments if isinstance(a, Buffer))]
+            touched = [*task.targets, *task.whole()]
             sources = [
                 *task.expressions(),
                 *(a for a in task.arguments if not isinstance(a, Buffer)),
             ]
+            touched += [b.row[0] for b in touched if b.row is not None]
             touched += [e.payload for source in sources for e in source.loads()]
             for buffer in touched:
                 last[buffer.number] = max(place, last.get(buffer.number, 0))

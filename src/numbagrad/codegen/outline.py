@@ -17,12 +17,14 @@ from .names import Names
 from .program import (
     Allocate,
     Assign,
+    Break,
     Call,
     Comment,
     For,
     If,
     Program,
     Store,
+    Together,
     names_in,
     reads_of,
     writes_of,
@@ -197,20 +199,23 @@ def _runs(body: list[Any], cap: int) -> list[list[Any]]:
     weight = 0
     for statement in body:
         mine = _size(statement)
-        if weight and weight + mine > cap:
+        # What ends a loop or a step of it stays where the loop is.
+        stays = isinstance(statement, (Break, Together))
+        if weight and (weight + mine > cap or stays):
             comments = []
             while runs[-1] and isinstance(runs[-1][-1], Comment):
                 comments.append(runs[-1].pop())
             runs.append(comments[::-1])
             weight = 0
         runs[-1].append(statement)
-        weight += mine
+        weight = cap if stays else weight + mine
     return [run for run in runs if run]
 
 
 def _worth_moving(run: list[Any]) -> bool:
     """Whether it is more than a few statements, and leaves compiled code nowhere."""
     leaves = any(isinstance(s, Call) and s.objects is not None for s in _walk(run))
+    leaves = leaves or any(isinstance(s, Break) for s in run)
     return _size_of(run) > _SHORT and not leaves
 
 

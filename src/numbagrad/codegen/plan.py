@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from ..graph.basic import Variable
 from ..rewrite.shapes import ShapeEnv
 from .fuse import contract, fuse
-from .lower import lower, reserved_names
+from .lower_loops import lower
+from .lower import reserved_names
 from .names import Names
+from .nest import Graph
 from .program import Program
 from .roots import Demand
-from .tasks import TaskList
 
 __all__ = ["plan"]
 
@@ -46,13 +47,13 @@ def plan(
     names = Names(reserved_names())
     title = names.new(name, "fused")
     demand = Demand(outputs, ShapeEnv([*written, *outputs]))
-    tasks = TaskList(demand, inputs, names)
+    tasks = Graph(demand, inputs, names, NEST * cap)
     tree = fuse(tasks, NEST * cap)
     contract(tree, tasks)
     return lower(tasks, tree, names, title, _doc(tasks))
 
 
-def _doc(tasks: TaskList) -> str:
+def _doc(tasks: Graph) -> str:
     given = ", ".join(b.name for b in tasks.inputs) or "nothing"
     made = ", ".join(b.name for b in tasks.outputs) or "nothing"
     line = f"{made} from {given}"

@@ -6,12 +6,14 @@ allocations, calls, checks) is data, so that another printer can make other loop
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 __all__ = [
     "Allocate",
     "Assign",
+    "Break",
     "Call",
     "Check",
     "Comment",
@@ -20,6 +22,12 @@ __all__ = [
     "Sizes",
     "Statement",
     "Store",
+    "Together",
+    "mentions",
+    "names_in",
+    "reads_of",
+    "renamed",
+    "writes_of",
 ]
 
 
@@ -46,6 +54,14 @@ class Assign:
     text: str
     update: str = ""
     dtype: str = ""
+
+
+@dataclass
+class Together:
+    """``names = texts``, all at once."""
+
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
 
 
 @dataclass
@@ -87,6 +103,13 @@ class Check:
 
 
 @dataclass
+class Break:
+    """End the loop if the condition holds."""
+
+    condition: str
+
+
+@dataclass
 class If:
     """``then`` where the condition holds."""
 
@@ -106,7 +129,9 @@ class Call:
     objects: tuple[str, ...] | None = None
 
 
-Statement = Comment | Sizes | Assign | Store | Allocate | For | Check | If | Call
+Statement = (
+    Comment | Sizes | Assign | Together | Store | Allocate | For | Break | Check | If | Call
+)
 
 
 @dataclass
@@ -179,13 +204,15 @@ def reads_of(statement: Statement) -> list[str]:
     match statement:
         case Assign(name, text, update, _):
             return [text, name] if update else [text]
+        case Together(_, texts):
+            return list(texts)
         case Store(array, index, text, _):
             return [array, *index, text]
         case Allocate(_, shape, _, fill):
             return [*shape, fill or ""]
         case For(_, extent, _):
             return [extent]
-        case Check(condition, _, _) | If(condition, _):
+        case Check(condition, _, _) | If(condition, _) | Break(condition):
             return [condition]
         case Call(_, text, _):
             return [text]
@@ -201,11 +228,39 @@ def writes_of(statement: Statement) -> list[str]:
             return [name]
         case Call(targets, _, _):
             return list(targets)
+        case Together(names, _):
+            return list(names)
         case Sizes(names, _):
             return [n for n in names if n]
         case For(variable, _, _):
             return [variable]
     return []
+
+
+def mentions(statement: Statement, name: str) -> bool:
+    """Whether a statement, or one inside it, reads or sets a name."""
+    inner = getattr(statement, "body", None) or getattr(statement, "then", [])
+    return (
+        name in writes_of(statement)
+        or any(name in names_in(text) for text in reads_of(statement))
+        or any(mentions(s, name) for s in inner)
+    )
+
+
+def renamed(statement: Any, old: str, new: str) -> Any:
+    """A statement with another name for a variable, words for the reader included."""
+    whole = re.compile(rf"(?<![\w.]){old}(?!\w)")
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, str):
+            return whole.sub(new, value)
+        if isinstance(value, tuple):
+            return tuple(changed(v) for v in value)
+        if isinstance(value, list):
+            return [renamed(s, old, new) for s in value]
+        return value
+
+    return replace(statement, **{f.name: changed(getattr(statement, f.name)) for f in fields(statement)})
 
 
 def _verify_block(body: list[Statement], known: set[str]) -> None:

@@ -14,11 +14,14 @@ from ..graph.basic import Apply, Constant, Variable
 from ..ops.draws import Draw
 from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
 from ..rewrite.shapes import ShapeEnv
+from .bodies import LoopBody, open_loop
 
 __all__ = ["Demand", "kind_of"]
 
 #: From about this many multiplications on, computing twice is worse than storing.
 DEAR = 10
+#: The same for what each step of a loop would compute again.
+DEAR_IN_LOOP = 3
 #: No expression is nested deeper: printed lines stay short and nothing recurses far.
 DEPTH = 40
 
@@ -39,10 +42,23 @@ class Demand:
         Variables with a buffer.
     uses : dict
         How many inputs of needed nodes each variable is.
+    body : LoopBody or None
+        The step that this is of; ``None`` for the graph of the function itself.
+    inner : dict
+        What has to be computed inside each node that is a loop.
+    captured : dict
+        The variables around the loop that the step needs.
     """
 
-    def __init__(self, outputs: Sequence[Variable], env: ShapeEnv):
+    def __init__(self, outputs: Sequence[Variable], env: ShapeEnv, body: LoopBody | None = None):
         self.env = env
+        self.body = body
+        self.inner: dict[Apply, Demand] = {}
+        self.captured: dict[Variable, None] = {}
+        self._is_inner: dict[Variable, bool] = {}
+        if body is not None:
+            self._is_inner |= dict.fromkeys(body.node.inputs, False)
+            self._is_inner |= dict.fromkeys(body.leaves, True)
         self.outputs = list(outputs)
         self.stored: set[Variable] = set()
         self.nodes: list[Apply] = []
@@ -63,6 +79,8 @@ class Demand:
 
     def parents(self, node: Apply) -> list[Variable]:
         """The variables whose values the node needs."""
+        if node in self.inner:
+            return self.inner[node].needs(self.env)
         if kind_of(node) != "Size":
             return node.inputs
         source = self.size_source(node)
@@ -76,10 +94,20 @@ class Demand:
         return [source]
 
     def _collect(self) -> None:
+        self._open(self.outputs)
+        while True:
+            self._collect_once()
+            if not self._open([*self.sizes, *self._checked, *self.outputs]):
+                return
+
+    def _collect_once(self) -> None:
+        self.captured.clear()
         self.obligations = self._obligations()
-        checked = [s for a, b, _ in self.obligations for s in (a, b) if isinstance(s, Variable)]
+        self._checked = [
+            s for a, b, _ in self.obligations for s in (a, b) if isinstance(s, Variable)
+        ]
         done: set[Apply] = set()
-        todo = [*self.outputs, *checked]
+        todo = [*self.outputs, *self._checked]
         while todo:
             fresh = self._sort(todo, done)
             todo = []
@@ -87,13 +115,95 @@ class Demand:
                 for variable in (*node.inputs, *node.outputs):
                     if kind_of(node) == "Size" and variable in node.inputs:
                         continue
-                    for size in self.env.shape(variable):
-                        if isinstance(size, Variable) and size not in self.sizes:
-                            self.sizes[size] = None
-                            if size.owner is not None and size.owner not in done:
-                                todo.append(size)
+                    todo += self._note_sizes(variable, done)
         # Sizes first: whoever needs one finds it computed and named.
-        self.nodes = self._sort([*self.sizes, *checked, *self.outputs], set())
+        self.nodes = self._sort([*self.sizes, *self._checked, *self.outputs], set())
+
+    def _note_sizes(self, variable: Variable, done: set[Apply]) -> list[Variable]:
+        """The sizes of a variable that were not met yet and have to be computed."""
+        todo = []
+        for size in self.env.shape(variable):
+            if isinstance(size, Variable) and size not in self.sizes:
+                if not self.is_inner(size):
+                    self.captured[size] = None
+                    continue
+                self.sizes[size] = None
+                if size.owner is not None and size.owner not in done:
+                    todo.append(size)
+        return todo
+
+    # -- graphs inside ---------------------------------------------------------------------
+
+    def is_inner(self, variable: Variable) -> bool:
+        """Whether it depends on anything that changes from step to step of this loop."""
+        if self.body is None:
+            return True
+        known = self._is_inner
+        stack = [variable]
+        while stack:
+            v = stack[-1]
+            if v in known:
+                stack.pop()
+                continue
+            node = v.owner
+            sources = node.inputs if node is not None else []
+            missing = [p for p in sources if p not in known]
+            if missing:
+                stack.extend(missing)
+                continue
+            inner = any(known[p] for p in sources)
+            known |= dict.fromkeys(node.outputs if node is not None else [v], inner)
+        return known[variable]
+
+    def needs(self, env: ShapeEnv) -> list[Variable]:
+        """What the loop that this is the step of needs of the variables around it."""
+        body = self.body
+        assert body is not None
+        found = [body.steps, env.canonical(body.steps), *body.constant.values()]
+        found += [x for leaf, x in body.elements.items() if leaf in self.captured]
+        found += [s.initial for s in body.states]
+        found += [v for v in self.captured if v not in body.elements]
+        return [v for v in dict.fromkeys(found) if isinstance(v, Variable)]
+
+    @property
+    def whole(self) -> list[Variable]:
+        """The variables around the loop of which the step needs the array."""
+        body = self.body
+        assert body is not None
+        found = [body.elements.get(v, v) for v in self.stored]
+        return [v for v in found if not isinstance(v, Constant) and not self.is_inner(v)]
+
+    def _open(self, outputs: Sequence[Variable]) -> bool:
+        """Find out what has to be computed inside the nodes; whether that is news.
+
+        What a node needs depends on which of its outputs are needed, so the way is backwards.
+        """
+        news = False
+        while True:
+            order = self._sort(outputs, set())
+            if not any(kind_of(node) == "Control" for node in order):
+                return news
+            fresh = self._open_once(order, outputs)
+            if not fresh:
+                return news
+            news = True
+
+    def _open_once(self, order: Sequence[Apply], outputs: Sequence[Variable]) -> bool:
+        needed = set(outputs)
+        fresh = False
+        for node in reversed(order):
+            wanted = {k for k, v in enumerate(node.outputs) if v in needed}
+            if not wanted:
+                continue
+            if kind_of(node) == "Control":
+                known = self.inner.get(node)
+                have = known.body.wanted if known is not None and known.body else frozenset()
+                if known is None or not wanted <= have:
+                    body = open_loop(node, wanted | have, self.env)
+                    self.inner[node] = Demand(body.outputs, body.env, body)
+                    fresh = True
+            needed.update(self.parents(node))
+        return fresh
 
     def _obligations(self) -> list[tuple[Any, Any, Apply]]:
         """The sizes to be checked: of needed nodes, and of others if the inputs tell them."""
@@ -102,6 +212,10 @@ class Demand:
             for variable in node.outputs:
                 self.env.shape(variable)
         kept = set(needed)
+        if self.body is not None:
+            # Nothing is asked of what a loop without steps would have computed.
+            kept.add(self.body.node)
+            return [row for row in self.env.obligations if row[2] in kept]
         return [
             (a, b, node)
             for a, b, node in self.env.obligations
@@ -111,9 +225,9 @@ class Demand:
     def _sort(self, outputs: Sequence[Variable], done: set[Apply]) -> list[Apply]:
         order: list[Apply] = []
         stack: list[tuple[Apply, bool]] = []
-        for output in outputs:
-            if output.owner is not None:
-                stack.append((output.owner, False))
+        for output in self._computed(outputs):
+            assert output.owner is not None
+            stack.append((output.owner, False))
             while stack:
                 node, ready = stack.pop()
                 if ready:
@@ -123,22 +237,41 @@ class Demand:
                     stack.append((node, True))
                     stack.extend(
                         (v.owner, False)
-                        for v in reversed(self.parents(node))
-                        if v.owner is not None and v.owner not in done
+                        for v in reversed(self._computed(self.parents(node)))
+                        if v.owner not in done
                     )
         return order
+
+    def _computed(self, variables: Sequence[Variable]) -> list[Variable]:
+        """Those of the variables that are computed here; what else a step needs is noted."""
+        if self.body is None:
+            return [v for v in variables if v.owner is not None]
+        found = []
+        for v in variables:
+            if self.is_inner(v):
+                if v.owner is not None:
+                    found.append(v)
+                elif v in self.body.elements:
+                    self.captured[v] = None
+            elif not isinstance(v, Constant):
+                self.captured[v] = None
+        return found
 
     # -- stored variables ------------------------------------------------------------------
 
     def _decide(self) -> None:
         uses = self.uses
         spread: set[Variable] = set()
+        looped: set[Variable] = set()
         for node in self.nodes:
             for variable in self.parents(node):
                 uses[variable] = uses.get(variable, 0) + 1
             self._note_whole(node)
             spread |= self._spread(node)
-        self.stored.update(v for v in self.outputs if v.owner is not None)
+            if node in self.inner:
+                looped |= self.inner[node].repeated()
+                spread |= self.inner[node].rows()
+        self.stored.update(v for v in self.outputs if v.owner is not None and self.is_inner(v))
         self.stored.update(
             s for s in self.sizes if s.owner is not None and kind_of(s.owner) != "Size"
         )
@@ -148,7 +281,8 @@ class Demand:
             total, deep = self._cost_of(node, cost, depth)
             for variable in node.outputs:
                 dear = total >= DEAR and (uses.get(variable, 0) > 1 or variable in spread)
-                if dear or deep >= DEPTH:
+                again = total >= DEAR_IN_LOOP and variable in looped
+                if dear or again or deep >= DEPTH:
                     self.stored.add(variable)
                 kept = variable in self.stored
                 cost[variable] = 1 if kept else total
@@ -157,6 +291,9 @@ class Demand:
     def _note_whole(self, node: Apply) -> None:
         """What is stored because of the node's kind."""
         op = node.op
+        if node in self.inner:
+            self.stored.update(node.outputs)
+            self.stored.update(self.inner[node].whole)
         if isinstance(op, (Block, Draw, Reduction, Scatter)) or kind_of(node) == "Callback":
             self.stored.update(node.outputs)
         if isinstance(op, Block) or kind_of(node) == "Callback":
@@ -167,6 +304,16 @@ class Demand:
                 self.stored.update(node.outputs)
         if kind_of(node) == "Size" and self.parents(node) == node.inputs:
             self.stored.update(node.inputs)
+
+    def repeated(self) -> set[Variable]:
+        """The arrays around the loop that are the same in each step."""
+        elements = self.body.elements if self.body is not None else {}
+        return {v for v in self.captured if v not in elements and getattr(v.type, "ndim", 0)}
+
+    def rows(self) -> set[Variable]:
+        """The sequences of arrays; how often a step reads an element is not known."""
+        elements = self.body.elements if self.body is not None else {}
+        return {x for v, x in elements.items() if v in self.captured and v.type.ndim}
 
     def _spread(self, node: Apply) -> set[Variable]:
         """Inputs whose elements are read more often than once."""

@@ -1,13 +1,13 @@
-"""One task for each buffer: the loops over its places and the expression of one element.
+"""From a graph to the list of its tasks: loops over places and the expression of one element.
 
-A task is a store, a reduction, a scatter, a check, or the call of a Block or of a user's Op. The
-order of the list is an order in which they could run one after the other.
+The order of the list is an order in which they could run one after the other.
 """
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,78 +16,14 @@ from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.printing import op_name
 from ..graph.tensor import TensorType
-from ..graph.where import Line
 from ..ops.draws import Draw
 from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
 from .expression import Buffer, Expression, Table
 from .names import Names
 from .roots import Demand, kind_of
+from .task import Failure, Task
 
-__all__ = ["Failure", "Task", "TaskList"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What a failed check means, in the user's terms."""
-
-    error: type[Exception]
-    message: str
-    where: Line | None
-    node: Apply | None
-
-
-@dataclass
-class Task:
-    """One buffer's worth of work.
-
-    Attributes
-    ----------
-    number : int
-        Its place in the list.
-    kind : {"store", "fill", "alias", "reduce", "position", "scatter", "check", "call"}
-    axes : list of str
-        The loop variables, outermost first.
-    extents : dict
-        The extent of each loop variable.
-    targets : list of Buffer
-        What it writes.
-    index : tuple of Expression
-        Where in the target.
-    value : Expression or None
-        The element; for a check the condition.
-    reduced : frozenset of str
-        The loop variables that are combined over.
-    after : set of int
-        Tasks that have to be finished, as a whole, before this one begins.
-    arguments : list of Buffer or Expression
-        What a call is given.
-    ordered : bool
-        Whether its places have to be visited in the order of its axes.
-    """
-
-    number: int
-    kind: str
-    node: Apply | None
-    targets: list[Buffer]
-    axes: list[str] = field(default_factory=list)
-    extents: dict[str, Expression] = field(default_factory=dict)
-    index: tuple[Expression, ...] = ()
-    value: Expression | None = None
-    reduced: frozenset[str] = frozenset()
-    after: set[int] = field(default_factory=set)
-    arguments: list[Any] = field(default_factory=list)
-    failure: int | None = None
-    variable: Variable | None = None
-    ordered: bool = False
-
-    @property
-    def target(self) -> Buffer:
-        """The only buffer that it writes."""
-        return self.targets[0]
-
-    def expressions(self) -> list[Expression]:
-        """What it evaluates in its innermost loop."""
-        return [e for e in (self.value, *self.index) if e is not None]
+__all__ = ["TaskList"]
 
 
 class Reader:
@@ -119,14 +55,33 @@ class TaskList:
     """
 
     def __init__(self, demand: Demand, inputs: Sequence[Variable], names: Names):
+        self._start(demand, names, None)
+        self.inputs = [self._input(v) for v in inputs]
+        self._fill_list()
+        self.outputs = [
+            self._output(v) for v in demand.outputs if isinstance(v.type, TensorType)
+        ]
+
+    def _start(self, demand: Demand, names: Names, around: TaskList | None) -> None:
+        """Empty lists; what is one for the whole function is that of the tasks around."""
         self.demand = demand
         self.env = demand.env
         self.names = names
-        self.table = Table()
+        self.around = around
+        self.table: Table = around.table if around else Table()
+        self.failures: list[Failure] = around.failures if around else []
+        self.constants: list[tuple[Buffer, np.ndarray]] = around.constants if around else []
+        self.buffers: ChainMap[Variable, Buffer] = (
+            around.buffers.new_child() if around else ChainMap()
+        )
+        #: The loops in whose bodies the tasks are, and the outermost of their nodes.
+        self.within: frozenset[str] = frozenset()
+        self.loop: Apply | None = None
         self.tasks: list[Task] = []
-        self.failures: list[Failure] = []
-        self.buffers: dict[Variable, Buffer] = {}
-        self.constants: list[tuple[Buffer, np.ndarray]] = []
+        self.inputs: list[Buffer] = []
+        self.outputs: list[Buffer] = []
+        #: What variables without a name are called where there is something to say.
+        self.wishes: dict[Variable, str] = {}
         self._memo: dict[Any, Expression] = {}
         self._nodes: set[Apply] = set()
         self._writers: dict[int, set[int]] = {}
@@ -135,16 +90,15 @@ class TaskList:
         self._inlined: dict[Apply, set[Apply]] = {}
         self._given_away: set[int] = set()
         self._wanted = set(demand.outputs)
-        self._axes = 0
         self._casts: dict[tuple[Variable, str], Buffer] = {}
-        self.inputs = [self._input(v) for v in inputs]
         self._unchecked = list(demand.obligations)
         self._barriers: set[int] = set()
+
+    def _fill_list(self) -> None:
         self._sizes_agree()
-        for node in demand.nodes:
+        for node in self.demand.nodes:
             self._visit(node)
             self._sizes_agree()
-        self.outputs = [self._output(v) for v in demand.outputs if isinstance(v.type, TensorType)]
 
     # -- buffers ---------------------------------------------------------------------------
 
@@ -160,12 +114,25 @@ class TaskList:
         return buffer
 
     def _new_buffer(self, variable: Variable) -> Buffer:
-        name, dtype = self._name_for(variable), variable.type.dtype
-        return self.table.buffer(name, dtype, self.shape(variable), self._role(variable), variable)
+        return self._buffer(variable, self.shape(variable), self._role(variable))
+
+    def _buffer(
+        self,
+        variable: Variable,
+        extents: Sequence[Expression],
+        role: str,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> Buffer:
+        """A buffer that has a value wherever these tasks are done."""
+        name = name or self._name_for(variable)
+        dtype = dtype or variable.type.dtype
+        return self.table.buffer(name, dtype, extents, role, variable, self.within)
 
     def _name_for(self, variable: Variable) -> str:
-        if variable.name:
-            return self.names.new(variable.name)
+        wish = variable.name or self.wishes.get(variable)
+        if wish:
+            return self.names.new(wish)
         return self.names.numbered("n" if variable in self.demand.sizes else "t")
 
     def _role(self, variable: Variable) -> str:
@@ -181,9 +148,8 @@ class TaskList:
         key = (variable, dtype)
         if key not in self._casts:
             axes, extents, index = self._loops(buffer.extents)
-            copy = self.table.buffer(
-                self.names.numbered("t"), dtype, buffer.extents, "temporary", variable
-            )
+            name = self.names.numbered("t")
+            copy = self._buffer(variable, buffer.extents, "temporary", name, dtype)
             value = self.table.cast(self.table.load(buffer, index), dtype)
             self._add("store", None, [copy], axes, extents, index, value)
             self._casts[key] = copy
@@ -391,7 +357,7 @@ class TaskList:
         )  # fmt: skip
         if failure is not None:
             task.failure = len(self.failures) + 1
-            self.failures.append(failure)
+            self.failures.append(replace(failure, loop=self.loop))
         if node is not None:
             task.after |= self._checks.get(node, set()) - {task.number}
             task.variable = targets[0].variable if targets else None
@@ -417,8 +383,7 @@ class TaskList:
             if extent.value == 1:
                 index.append(self.table.of(0))
                 continue
-            self._axes += 1
-            name = f"@{self._axes}"
+            name = self.table.new_axis("@")
             axes.append(name)
             ranges[name] = extent
             index.append(self.table.axis(name))
@@ -437,10 +402,16 @@ class TaskList:
             self._draw(node)
         elif isinstance(node.op, Block) or kind_of(node) == "Callback":
             self._call(node)
+        elif kind_of(node) == "Control":
+            self._control(node)
         elif hasattr(node.op, "parts"):
             self._join(node)
         else:
             self._store(node.outputs[0])
+
+    def _control(self, node: Apply) -> None:
+        """The tasks of a node with graphs inside."""
+        raise NotImplementedError
 
     def _value_checks(self, node: Apply) -> None:
         rows = node.op.checks(*node.inputs) if hasattr(node.op, "checks") else []
@@ -586,7 +557,7 @@ class TaskList:
         A temporary that nothing else reads becomes the result itself; otherwise it is copied.
         """
         base, out = node.inputs[0], node.outputs[0]
-        own = self.buffers.get(base)
+        own = self.buffers.maps[0].get(base)
         if (
             own is not None
             and own.role == "temporary"
@@ -598,6 +569,10 @@ class TaskList:
             if out.name:
                 own.name = self.names.new(out.name)
             return own, set(self.writers(own))
+        return self._scatter_copy(node)
+
+    def _scatter_copy(self, node: Apply) -> tuple[Buffer, set[int]]:
+        base, out = node.inputs[0], node.outputs[0]
         buffer = self._new_buffer(out)
         axes, ranges, index = self._loops(buffer.extents)
         value = self.element(base, index)
@@ -619,9 +594,7 @@ class TaskList:
         targets = []
         for variable in node.outputs:
             # A size that depends on values is a size of the result itself.
-            buffer = self.table.buffer(
-                self._name_for(variable), variable.type.dtype, (), self._role(variable), variable
-            )
+            buffer = self._buffer(variable, (), self._role(variable))
             self.buffers[variable] = buffer
             buffer.extents = self.shape(variable)
             targets.append(buffer)
@@ -641,8 +614,7 @@ class TaskList:
             if isinstance(variable, Constant)
             else self.shape(variable)
         )
-        name = self._name_for(variable)
-        copy = self.table.buffer(name, variable.type.dtype, extents, "output", variable)
+        copy = self._buffer(variable, extents, "output")
         axes, ranges, index = self._loops(copy.extents)
         value = self.element(variable, index)
         self._fill_or_store(None, copy, axes, ranges, index, value)

@@ -22,7 +22,7 @@ from .names import Names
 from .program import Assign, Statement
 from .splice import ATOM, COMPARE, POWER, PRODUCT, SUM, TERNARY, UNARY, Text, read_template, splice
 
-__all__ = ["GLOBALS", "Performer", "Scope", "Texts", "plain"]
+__all__ = ["GLOBALS", "NARROW", "Performer", "Scope", "Texts", "plain"]
 
 #: What every generated function may use.
 GLOBALS: dict[str, Any] = {
@@ -35,7 +35,7 @@ GLOBALS: dict[str, Any] = {
     **{("bool_" if d == "bool" else d): np.dtype(d).type for d in DTYPES},
 }
 _LONGEST = 84
-_NARROW = frozenset(("int8", "int16", "int32", "uint8", "uint16", "uint32"))
+NARROW = frozenset(("int8", "int16", "int32", "uint8", "uint16", "uint32"))
 _OPERATORS = {
     "+": SUM, "-": SUM, "*": PRODUCT, "//": PRODUCT, "%": PRODUCT,
     "<": COMPARE, "<=": COMPARE, ">": COMPARE, ">=": COMPARE, "==": COMPARE, "!=": COMPARE,
@@ -94,9 +94,9 @@ class Texts:
         self._counted: set[int] = set()
         self._guarded = 0
 
-    def put(self, statement: Statement) -> None:
-        """Append a statement to the innermost open body."""
-        self.scopes[-1].statements.append(statement)
+    def put(self, statement: Statement, level: int = -1) -> None:
+        """Append a statement to an open body, the innermost unless told."""
+        self.scopes[level].statements.append(statement)
 
     def count(self, expressions: Sequence[Expression]) -> None:
         """Note the places in which expressions are used."""
@@ -118,10 +118,26 @@ class Texts:
         """The text of an expression in a task's own loop variables."""
         return self._text(self.canonical(expression))
 
+    def check(self, expression: Expression) -> Text:
+        """The text of a condition; one on sizes alone reads best where it is asked for."""
+        if any(part.head in ("load", "apply") for part in expression.walk()):
+            return self(expression)
+        self._guarded += 1
+        made = self(expression)
+        self._guarded -= 1
+        return made
+
     def index(self, buffer: Buffer, index: Sequence[Expression]) -> tuple[str, ...]:
         """Where an element lies in the array that the buffer is in."""
         kept = tuple(self(e).text for d, e in enumerate(index) if d not in buffer.dropped)
+        if buffer.row is not None:
+            array, place = buffer.row
+            kept = (*self.index(array, (place,)), *kept)
         return (*kept, str(buffer.pack[1])) if buffer.pack else kept
+
+    def level(self, expressions: Sequence[Expression]) -> int:
+        """The outermost open body in which all the expressions have a value."""
+        return max((self._level(self.canonical(e)) for e in expressions), default=0)
 
     def _text(self, e: Expression) -> Text:
         """Print an expression, naming what is used again or does not depend on this loop."""
@@ -176,6 +192,10 @@ class Texts:
         index = "".join(self.loop_names[a.payload] if a.is_axis() else "" for a in e.arguments)
         return f"{e.payload.name}_{index}" if index else f"{e.payload.name}_at"
 
+    def _level_of(self, buffer: Buffer) -> int:
+        """The outermost scope in which a buffer has a value."""
+        return next(k for k, scope in enumerate(self.scopes) if buffer.within <= scope.axes)
+
     def _level(self, e: Expression) -> int:
         """The outermost scope in which the expression has a value."""
         for level, scope in enumerate(self.scopes):
@@ -224,7 +244,7 @@ class Texts:
         if buffer.number not in self._flat_names:
             name = self.names.new(f"{buffer.name}_flat")
             self._flat_names[buffer.number] = name
-            self.scopes[0].statements.append(Assign(name, f"{buffer.name}.reshape(-1)"))
+            self.put(Assign(name, f"{buffer.name}.reshape(-1)"), self._level_of(buffer))
         return self._flat_names[buffer.number]
 
     def _apply(self, e: Expression, arguments: list[Text]) -> Text:
@@ -242,7 +262,7 @@ class Texts:
         ]
         arguments += [Text(repr(p)) for p in op.parameters()]
         made = splice(template, arguments, working, self.resolve)
-        return Text(self.converted(made.text, e.dtype)) if e.dtype in _NARROW else made
+        return Text(self.converted(made.text, e.dtype)) if e.dtype in NARROW else made
 
     def _draw(self, e: Expression) -> Text:
         op, count = e.payload.op, e.payload.count
@@ -264,7 +284,7 @@ class Texts:
 
     def converted(self, text: str, dtype: str) -> str:
         """Arithmetic on narrow integers wraps around, where Numba would widen it."""
-        return f"{dtype}({text})" if dtype in _NARROW and not text.isidentifier() else text
+        return f"{dtype}({text})" if dtype in NARROW and not text.isidentifier() else text
 
     def _cast(self, inner: Text, old: str, new: str) -> Text:
         if old.startswith("complex") and not new.startswith("complex"):

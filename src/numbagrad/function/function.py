@@ -48,6 +48,9 @@ from .wrapper import array_like_compiled, make_converter, print_wrapper
 
 __all__ = ["Function", "evaluate", "function"]
 
+#: No more nodes than this are computed one by one to explain an error in a loop.
+_MOST_WORK = 1_000_000
+
 
 @register
 def function(
@@ -338,6 +341,8 @@ class Function:
         if isinstance(error, Failed):
             failure = self.maker.compiled.failures[error.args[0] - 1]
             message = failure.message
+            if failure.loop is not None:
+                return self._explain_in_loop(failure, given)
             if failure.node is not None:
                 values = interpret([], given, last=failure.node)
                 message = f"{message} {context_of(failure.node, values)}"
@@ -354,6 +359,20 @@ class Function:
         except Exception as found:
             return found
         return error
+
+    def _explain_in_loop(self, failure: Any, given: dict[Variable, Any]) -> Exception:
+        """The error of a check in a loop: what the interpreter meets if it makes the steps too."""
+        node = failure.loop
+        steps = interpret([], given, last=node)[0]
+        work = (int(steps) if steps is not None else 0) * len(node.op.graphs[0].nodes)
+        if work <= _MOST_WORK:
+            try:
+                interpret(self.maker.fgraph.outputs, given)
+            except Exception as found:
+                return found
+        line = f"\nIt was built at {failure.where}" if failure.where is not None else ""
+        made: Exception = failure.error(f"{failure.message}{line}")
+        return made
 
     def _too_big(self, args: Sequence[Any]) -> Exception | None:
         """A Python integer that does not fit its argument."""

@@ -69,6 +69,28 @@ class ShapeEnv:
         self._done: set[Apply] = set()
         self._find(v for o in outputs for v in (o.outputs if isinstance(o, Apply) else [o]))
 
+    # -- graphs inside ---------------------------------------------------------------------
+
+    def fork(self) -> ShapeEnv:
+        """All that is known, to which a graph inside a node adds what holds only there."""
+        made = ShapeEnv()
+        made._shapes = dict(self._shapes)
+        made._atoms = list(self._atoms)
+        made._atom_of = dict(self._atom_of)
+        made._polynomial_of = dict(self._polynomial_of)
+        made._size_of = dict(self._size_of)
+        made._stands_for = dict(self._stands_for)
+        made._done = set(self._done)
+        return made
+
+    def declare(self, variable: Variable, shape: Sequence[Size]) -> None:
+        """Tell the sizes of a variable that nothing computes."""
+        self._shapes[variable] = self._refined(variable, shape)
+
+    def equate(self, a: Size, b: Size, node: Apply) -> None:
+        """Two sizes have to be equal because of ``node``."""
+        self._equate(a, b, node)
+
     # -- questions -------------------------------------------------------------------------
 
     def shape(self, variable: Variable) -> tuple[Size, ...]:
