@@ -424,7 +424,7 @@ def test_an_index_inside_is_out_of_range():
     outputs = loop(lambda j, h, w: [h + w[j]], k.shape[0], [k], [a], [x])
     compiled, reference = raised([k, a, x], outputs, [[0, 5], 1.0, [1.0, 2.0]], IndexError)
     for text in (compiled, reference):
-        assert "5" in text and "test_scan_codegen.py" in text and "step 1" in text
+        assert "5" in text and "test_scan_codegen.py" in text and "in step 1" in text
 
 
 def test_sizes_inside_disagree():

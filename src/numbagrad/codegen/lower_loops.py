@@ -14,11 +14,11 @@ from .nest import Carry, Graph, Repeated
 from .program import (
     Assign,
     Break,
-    Call,
     Comment,
     For,
     Program,
     Statement,
+    Store,
     Together,
     mentions,
     names_in,
@@ -71,10 +71,11 @@ class _Lowering(Lowering):
         self._move_on(inner, variable)
         body = text.scopes.pop().statements
         text.put(Comment(describe(task, self.tasks)))
+        for state, home in inner.homes:
+            text.put(Assign(state.name, home.name))
         text.put(For(variable, steps, body))
         for last, state in inner.copies:
-            self.ready.add(last.array)
-            text.put(Call((last.name,), f"{state.name}.copy()"))
+            text.put(Store(last.array, (":",) * len(last.extents), state.name))
 
     def _inside(self, inner: Repeated) -> None:
         """The statements of one step."""

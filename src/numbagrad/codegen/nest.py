@@ -60,6 +60,10 @@ class Repeated:
         What ends the loop after a step.
     count : Buffer or None
         How many steps were made.
+    starts : list of Buffer
+        Where the states are before the first step.
+    homes : list of (Buffer, Buffer)
+        States that are looked at elsewhere after the first step, and where they start.
     copies : list of (Buffer, Buffer)
         Last states that have to be copied out of the array that collects them.
     """
@@ -71,11 +75,13 @@ class Repeated:
     carries: list[Carry] = field(default_factory=list)
     condition: Expression | None = None
     count: Buffer | None = None
+    starts: list[Buffer] = field(default_factory=list)
+    homes: list[tuple[Buffer, Buffer]] = field(default_factory=list)
     copies: list[tuple[Buffer, Buffer]] = field(default_factory=list)
 
     def touched(self) -> list[Buffer]:
         """All arrays and numbers that are read or written inside."""
-        found: dict[int, Buffer] = {c.state.number: c.state for c in self.carries}
+        found: dict[int, Buffer] = {b.number: b for b in self.starts}
         sources = list(self.expressions())
         for task in all_tasks(self.tasks.tasks):
             sources += [*task.expressions(), *task.extents.values()]
@@ -133,17 +139,25 @@ class Graph(TaskList):
         within = self.within | {axis}
         steps = self.size(body.steps)
         collected = {k: self._collection(node, k, body, steps) for k in body.traced}
-        states, before = [], set()
+        states, starts = [], []
         for state in body.states:
             buffer, task = self._initial(state, within)
             states.append(buffer)
-            before.add(task.number)
+            starts.append(task)
         step = Step(self, demand, axis, states, collected)
         repeated = Repeated(axis, steps, step)
         step.finish(repeated)
+        repeated.starts = [start.target for start in starts]
+        for carry, start in zip(repeated.carries, starts, strict=True):
+            if carry.how == "row":  # the array that it starts in is not written by steps
+                start.target.name = self.names.new(f"{carry.state.name}_start")
+                repeated.homes.append((carry.state, start.target))
         self._nodes |= step.nodes_around
         targets = self._targets(node, body, repeated, collected)
-        task = self._add("loop", node, targets, [], {}, (), None, after=before)
+        task = self._add(
+            "loop", node, targets, [], {}, (), None,
+            after={start.number for start in starts},
+        )  # fmt: skip
         task.inner = repeated
         if body.condition is not None:
             self._cut(node, collected)
@@ -176,12 +190,12 @@ class Graph(TaskList):
         """The register or array of a state, set to what it starts from."""
         leaf = state.leaf
         name = self._name_for(leaf) if leaf.name else self.names.new(_stem(state))
-        buffer = self.table.buffer(
-            name, leaf.type.dtype, self.shape(state.initial), "state", leaf, within
-        )
-        axes, ranges, index = self._loops(buffer.extents)
+        extents = self.shape(state.initial)
+        buffer = self.table.buffer(name, leaf.type.dtype, extents, "state", leaf, within)
+        start = self.table.buffer(name, leaf.type.dtype, extents, "state", leaf, self.within)
+        axes, ranges, index = self._loops(extents)
         value = self.element(state.initial, index)
-        task = self._fill_or_store(None, buffer, axes, ranges, index, value)
+        task = self._fill_or_store(None, start, axes, ranges, index, value)
         return buffer, task
 
     def _targets(

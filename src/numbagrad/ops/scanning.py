@@ -24,6 +24,7 @@ from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor, constant
+from .checks import Check
 from .control import Control, carries, connections, evaluate
 from .declared import size_of
 from .interpret import interpret
@@ -285,6 +286,10 @@ class Scan(Control, abstract=True):
             rows.append([*through, *traced, *[False] * self.until])
         return [[False] * len(node.outputs), *rows]
 
+    def checks(self, n: Any, *inputs: Any) -> list[Check]:
+        message = "The number of steps must not be negative"
+        return [Check(None, lambda index, read, sizes: read(0, ()) >= 0, ValueError, message)]
+
     # -- computing in NumPy ----------------------------------------------------------------
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
@@ -292,13 +297,19 @@ class Scan(Control, abstract=True):
         if n < 0:
             raise ValueError(f"The number of steps must not be negative; got {n}")
         sequences = inputs[self.outer.sequences]
+        for k, x in enumerate(sequences):
+            if len(x) != n:
+                raise ShapeError(f"Sequence {k} has {len(x)} elements; there are {n} steps")
         states = [_copied(x) for x in inputs[self.outer.states]]
         others = inputs[self.outer.others]
         traces: list[list[Any]] = [[] for _ in range(self.n_traced)]
         done = 0
         for t in range(n):
-            made = evaluate(self.body, [*(x[t] for x in sequences), *states, *others])
-            self._check_states(states, made)
+            try:
+                made = evaluate(self.body, [*(x[t] for x in sequences), *states, *others])
+                self._check_states(states, made)
+            except Exception as error:
+                raise _in_step(error, t) from error
             states = made[: self.n_states]
             for trace, value in zip(traces, made[self.n_states :], strict=False):
                 trace.append(value)
@@ -333,6 +344,14 @@ class Scan(Control, abstract=True):
         elements = [np.zeros(x.shape[1:], x.dtype) for x in inputs[self.outer.sequences]]
         given = self.body.values([*elements, *map(_copied, inputs[1 + self.n_sequences :])])
         return np.shape(interpret([self.traced[k]], given)[0])
+
+
+def _in_step(error: Exception, t: int) -> Exception:
+    """The error with the step in which it happened."""
+    try:
+        return type(error)(f"{error}\nin step {t} of the loop (the first is 0)")
+    except TypeError:
+        return error
 
 
 def _same_kind(what: str, inside: Variable, given: Variable) -> None:
