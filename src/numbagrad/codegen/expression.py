@@ -44,7 +44,8 @@ class Buffer:
     """
 
     __slots__ = (
-        "dropped", "dtype", "extents", "name", "number", "pack", "role", "row", "variable", "within",
+        "dropped", "dtype", "extents", "name", "number", "pack", "role", "row", "variable",
+        "within",
     )  # fmt: skip
 
     def __init__(
@@ -392,6 +393,8 @@ class Table:
             known, other = (a, right) if a is not None else (b, left)
             if known is not None:  # x & True is x, x | True is True
                 return other if bool(known) == (operator == "&") else self.literal(known, dtype)
+        if operator == ">=" and b == 0 and b is not None and left.head == "size":
+            return self.literal(True, dtype)
         if dtype != INTEGER:  # elements of arrays: no identity holds for NaN and signed zeros
             return self._make(operator, None, (left, right), dtype)
         if operator in "+-" and b == 0 and b is not None:
@@ -406,8 +409,6 @@ class Table:
             return right
         if operator == "-" and left is right:
             return self.literal(0, INTEGER)
-        if operator == ">=" and b == 0 and b is not None and left.head == "size":
-            return self.literal(True, dtype)
         return self._make(operator, None, (left, right), dtype)
 
     def substitute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .describe import describe
 from .expression import Buffer, Expression
@@ -32,9 +31,7 @@ __all__ = ["lower"]
 _STEP_LETTERS = ("t", "s", "u", "r")
 
 
-def lower(
-    tasks: Graph, tree: Sequence[Loop | Task], names: Names, name: str, doc: str
-) -> Program:
+def lower(tasks: Graph, tree: Sequence[Loop | Task], names: Names, name: str, doc: str) -> Program:
     """Print expressions and put the statements in order.
 
     Returns
@@ -153,7 +150,9 @@ def _written_directly(
         if len(places) != 1 or source == kept:
             continue
         later = statements[places[0] + 1 :]
-        if any(mentions(s, state) for s in later) or any(state in names_in(text) for _, text in others):
+        if any(mentions(s, state) for s in later) or any(
+            state in names_in(text) for _, text in others
+        ):
             continue
         if any(source in (name, *names_in(text)) for name, text in others):
             continue

@@ -169,9 +169,7 @@ class Graph(TaskList):
         self._fill_or_store(None, buffer, axes, ranges, index, self.element(value, index))
         self.buffers[output] = buffer
 
-    def _collection(
-        self, node: Apply, number: int, body: LoopBody, steps: Expression
-    ) -> Buffer:
+    def _collection(self, node: Apply, number: int, body: LoopBody, steps: Expression) -> Buffer:
         """The array that the values of all steps go to."""
         output = node.outputs[number]
         value = body.traced[number]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ..graph.basic import Variable
 from ..rewrite.shapes import ShapeEnv
 from .fuse import contract, fuse
-from .lower_loops import lower
 from .lower import reserved_names
+from .lower_loops import lower
 from .names import Names
 from .nest import Graph
 from .program import Program

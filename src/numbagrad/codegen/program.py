@@ -129,9 +129,7 @@ class Call:
     objects: tuple[str, ...] | None = None
 
 
-Statement = (
-    Comment | Sizes | Assign | Together | Store | Allocate | For | Break | Check | If | Call
-)
+Statement = Comment | Sizes | Assign | Together | Store | Allocate | For | Break | Check | If | Call
 
 
 @dataclass
@@ -260,7 +258,9 @@ def renamed(statement: Any, old: str, new: str) -> Any:
             return [renamed(s, old, new) for s in value]
         return value
 
-    return replace(statement, **{f.name: changed(getattr(statement, f.name)) for f in fields(statement)})
+    return replace(
+        statement, **{f.name: changed(getattr(statement, f.name)) for f in fields(statement)}
+    )
 
 
 def _verify_block(body: list[Statement], known: set[str]) -> None:

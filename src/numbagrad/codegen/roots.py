@@ -224,9 +224,8 @@ class Demand:
 
     def _sort(self, outputs: Sequence[Variable], done: set[Apply]) -> list[Apply]:
         order: list[Apply] = []
-        stack: list[tuple[Apply, bool]] = []
+        stack: list[tuple[Any, bool]] = []
         for output in self._computed(outputs):
-            assert output.owner is not None
             stack.append((output.owner, False))
             while stack:
                 node, ready = stack.pop()
@@ -235,11 +234,8 @@ class Demand:
                 elif node not in done:
                     done.add(node)
                     stack.append((node, True))
-                    stack.extend(
-                        (v.owner, False)
-                        for v in reversed(self._computed(self.parents(node)))
-                        if v.owner not in done
-                    )
+                    before = reversed(self._computed(self.parents(node)))
+                    stack.extend((v.owner, False) for v in before if v.owner not in done)
         return order
 
     def _computed(self, variables: Sequence[Variable]) -> list[Variable]:
@@ -308,7 +304,7 @@ class Demand:
     def repeated(self) -> set[Variable]:
         """The arrays around the loop that are the same in each step."""
         elements = self.body.elements if self.body is not None else {}
-        return {v for v in self.captured if v not in elements and getattr(v.type, "ndim", 0)}
+        return {v for v in self.captured if v not in elements and getattr(v.type, "ndim", False)}
 
     def rows(self) -> set[Variable]:
         """The sequences of arrays; how often a step reads an element is not known."""
@@ -346,14 +342,14 @@ class Demand:
 
 
 def _known_at_entry(size: Any) -> bool:
-    """Whether a size follows from the sizes of inputs alone."""
+    """Whether a size follows from the sizes of inputs and from inputs that are numbers."""
     if not isinstance(size, Variable) or isinstance(size, Constant):
         return True
     stack = [size]
     while stack:
         owner = stack.pop().owner
         if owner is None:
-            return False
+            continue
         if kind_of(owner) == "Size":
             if owner.inputs[0].owner is not None:
                 return False

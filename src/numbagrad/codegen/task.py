@@ -1,7 +1,7 @@
 """A task: one buffer's worth of work.
 
-It is a store, a reduction, a scatter, a check, the call of a Block or of a user's Op, or a loop with
-tasks of its own inside.
+It is a store, a reduction, a scatter, a check, the call of a Block or of a user's Op, or a loop of
+steps with tasks of its own inside.
 """
 
 from __future__ import annotations

@@ -56,9 +56,9 @@ class TaskList:
 
     def __init__(self, demand: Demand, inputs: Sequence[Variable], names: Names):
         self._start(demand, names, None)
-        self.inputs = [self._input(v) for v in inputs]
+        self.inputs: list[Buffer] = [self._input(v) for v in inputs]
         self._fill_list()
-        self.outputs = [
+        self.outputs: list[Buffer] = [
             self._output(v) for v in demand.outputs if isinstance(v.type, TensorType)
         ]
 
@@ -78,8 +78,6 @@ class TaskList:
         self.within: frozenset[str] = frozenset()
         self.loop: Apply | None = None
         self.tasks: list[Task] = []
-        self.inputs: list[Buffer] = []
-        self.outputs: list[Buffer] = []
         #: What variables without a name are called where there is something to say.
         self.wishes: dict[Variable, str] = {}
         self._memo: dict[Any, Expression] = {}

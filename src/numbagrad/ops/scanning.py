@@ -286,7 +286,7 @@ class Scan(Control, abstract=True):
             rows.append([*through, *traced, *[False] * self.until])
         return [[False] * len(node.outputs), *rows]
 
-    def checks(self, n: Any, *inputs: Any) -> list[Check]:
+    def checks(self, *inputs: Variable) -> list[Any]:
         message = "The number of steps must not be negative"
         return [Check(None, lambda index, read, sizes: read(0, ()) >= 0, ValueError, message)]
 
