@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph.basic import Apply, Constant, Variable
+from ..graph.tensor import TensorType
 from ..ops.kinds import Block
 from .bodies import LoopBody, State
 from .expression import Buffer, Expression
@@ -139,16 +140,20 @@ class Graph(TaskList):
         within = self.within | {axis}
         steps = self.size(body.steps)
         collected = {k: self._collection(node, k, body, steps) for k in body.traced}
-        states, starts = [], []
-        for state in body.states:
-            buffer, task = self._initial(state, within)
+        states: list[Buffer] = []
+        starts: dict[int, Task] = {}
+        for place, state in enumerate(body.states):
+            if isinstance(state.leaf.type, TensorType):
+                buffer, starts[place] = self._initial(state, within)
+            else:  # such as a random generator, which keeps its own state
+                buffer = self.buffers[state.initial]
             states.append(buffer)
-            starts.append(task)
         step = Step(self, demand, axis, states, collected)
         repeated = Repeated(axis, steps, step)
         step.finish(repeated)
-        repeated.starts = [start.target for start in starts]
-        for carry, start in zip(repeated.carries, starts, strict=True):
+        repeated.starts = [start.target for start in starts.values()]
+        for place, start in starts.items():
+            carry = repeated.carries[place]
             if carry.how == "row":  # the array that it starts in is not written by steps
                 start.target.name = self.names.new(f"{carry.state.name}_start")
                 repeated.homes.append((carry.state, start.target))
@@ -156,9 +161,13 @@ class Graph(TaskList):
         targets = self._targets(node, body, repeated, collected)
         task = self._add(
             "loop", node, targets, [], {}, (), None,
-            after={start.number for start in starts},
+            after={start.number for start in starts.values()},
         )  # fmt: skip
         task.inner = repeated
+        for place, state in enumerate(body.states):
+            if place not in starts:
+                self.buffers[node.outputs[state.number]] = states[place]
+                self._writers.setdefault(states[place].number, set()).add(task.number)
         if body.condition is not None:
             self._cut(node, collected)
 
@@ -202,7 +211,8 @@ class Graph(TaskList):
         """What is there after the loop: collected values, last states, how many steps."""
         targets = list(collected.values())
         for state, carry in zip(body.states, repeated.carries, strict=True):
-            if state.number not in body.wanted:
+            tensor = isinstance(state.leaf.type, TensorType)
+            if state.number not in body.wanted or not tensor:
                 continue
             output = node.outputs[state.number]
             name = carry.state.name
@@ -398,6 +408,8 @@ class Step(Graph):
 
     def _source(self, state: State, buffer: Buffer, taken: set[int]) -> Any:
         """Where the next value of a state is; an array that is nobody else's."""
+        if not isinstance(state.leaf.type, TensorType):
+            return buffer
         if not state.leaf.type.ndim:
             return self.element(state.following, ())
         found = self.buffers.maps[0].get(state.following)
