@@ -8,7 +8,7 @@
 array(8.)
 """
 
-from . import errors, gradient, printing, tensor
+from . import compile, errors, gradient, printing, tensor
 from .config import config, using
 from .function import Function, In, Mode, Out, SharedVariable, function, get_mode, shared
 from .gradient import (
@@ -39,6 +39,7 @@ from .graph.tensor import as_tensor, as_tensor_variable, constant
 from .graph.traverse import clone_replace, graph_replace
 from .graph.type import Type
 from .ops.branching import ifelse
+from .ops.callbacks import as_op, wrap_py
 from .ops.from_graph import OpFromGraph
 from .printing import debugprint, dprint, pp
 from .scan import foldl, foldr, map, reduce, scan, scan_checkpoints, until
@@ -67,9 +68,11 @@ __all__ = [
     "Type",
     "Variable",
     "__version__",
+    "as_op",
     "as_tensor",
     "as_tensor_variable",
     "clone_replace",
+    "compile",
     "config",
     "consider_constant",
     "constant",
@@ -103,4 +106,5 @@ __all__ = [
     "using",
     "vectorize_graph",
     "verify_grad",
+    "wrap_py",
 ]

@@ -11,8 +11,25 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from .basic import Apply, Variable
+from .type import Type
 
-__all__ = ["Op"]
+__all__ = ["Op", "as_type"]
+
+
+def as_type(given: Any) -> Type:
+    """A type, or that of the variables that a function such as ``tensor.dmatrix`` makes.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(given, Type):
+        return given
+    made = given() if callable(given) and not isinstance(given, type) else None
+    if not isinstance(made, Variable):
+        raise TypeError(f"{given!r} is no type of variables, and makes none")
+    return made.type
 
 
 class Op:
@@ -57,14 +74,15 @@ class Op:
             words = f"{len(self.itypes)} input{'s' * (len(self.itypes) != 1)}"
             raise ValueError(f"{self} takes {words}; got {len(inputs)}")
         checked = []
-        for position, (value, expected) in enumerate(zip(inputs, self.itypes, strict=True)):
+        expectations = map(as_type, self.itypes)
+        for position, (value, expected) in enumerate(zip(inputs, expectations, strict=True)):
             variable = value if isinstance(value, Variable) else expected.constant(value)
             if not expected.is_super(variable.type):
                 raise TypeError(
                     f"Input {position} of {self} must be {expected}; got {variable.type}"
                 )
             checked.append(variable)
-        return Apply(self, checked, [t.make_variable() for t in self.otypes])
+        return Apply(self, checked, [as_type(t).make_variable() for t in self.otypes])
 
     def __call__(
         self, *inputs: Any, name: str | None = None, return_list: bool = False, **kwargs: Any

@@ -23,6 +23,7 @@ from ..graph.tensor import TensorType
 from ..graph.traverse import toposort
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..graph.where import on_behalf_of
+from .asserting import CheckAndRaise
 from .branching import IfElse, select
 from .diagonals import Diagonal, SetDiagonal
 from .from_graph import OpFromGraph
@@ -259,6 +260,12 @@ def _specify_shape(node: Apply, inputs: list[Standing], frame: Frame) -> Standin
         return None
     dims = tuple(d + frame.ndim for d in node.op.dims)  # type: ignore[attr-defined]
     return Stacked(SpecifyShape(dims=dims)(plain(x), *sizes), frame)
+
+
+def _checked(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
+    """The value of all members, if the conditions of all hold."""
+    made = node.op(*map(plain, inputs))
+    return [Stacked(made, frame) if has_batch(inputs[0]) else made]
 
 
 def _make_vector(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
@@ -589,6 +596,7 @@ _RULES: dict[type, Any] = {
     AdvancedIncSubtensor: _write,
     BinCount: _bincount,
     Scan: _scan,
+    CheckAndRaise: _checked,
     IfElse: _branch,
     OpFromGraph: _from_graph,
 }

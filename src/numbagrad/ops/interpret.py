@@ -129,7 +129,7 @@ def _shown(value: Any) -> str:
 
 
 def _explained(error: Exception, node: Apply, inputs: Sequence[Any]) -> Exception:
-    if not isinstance(error, (ValueError, IndexError, TypeError, ArithmeticError)):
+    if not isinstance(error, (ValueError, IndexError, TypeError, ArithmeticError, AssertionError)):
         return error
     try:
         return type(error)(f"{error}\n{context_of(node, inputs)}")
