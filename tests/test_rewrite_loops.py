@@ -212,6 +212,15 @@ def test_a_spread_sequence_is_no_sequence():
     assert counts(node) == (1, 1, 1, 0)
 
 
+def test_a_sequence_is_cut_before_it_gets_new_dimensions():
+    def step(x, y, s):
+        return [s + (x * y).sum()], []
+
+    out = loop(step, 4, [X[:, :, None][1:], X.dimshuffle(0, "x", 1)[::-1][:4]], [a])
+    node = the_scan(rewritten(*out))
+    assert [x.type.ndim for x in node.op.body.inputs] == [1, 1, 0]
+
+
 def test_a_trace_of_an_input_is_the_input():
     out = loop(lambda x, s, c: ([s + x], [x, c]), sequences=[v], states=[a], others=[b])
     made = rewritten(*out)
@@ -522,6 +531,39 @@ def test_products_with_one_matrix_are_one_product(sequence, product):
     node = the_scan(rewritten(*loop(step, sequence.shape[0], [sequence], [u], [W])))
     assert counts(node) == (1, 1, 0, 0)
     assert "@" not in body(node)[0]
+
+
+def test_a_sum_of_outer_products_is_one_product():
+    def step(x, s, t, m):
+        g = T.tanh(x + s @ m)
+        return [g, t + x[:, None] * g], []
+
+    zeros = T.zeros_like(W)
+    out = loop(step, X.shape[0], [X], [u, zeros], [W])
+    node = the_scan(rewritten(*out))
+    assert counts(node) == (1, 1, 1, 1)
+    small = T.TensorType("float64", (3, 3))("small")
+    out = loop(step, X.shape[0], [X], [u, small], [W])
+    assert counts(the_scan(rewrite(out))) == (1, 2, 1, 0)
+
+
+def test_a_sum_of_products_is_one_product():
+    def step(x, s, t):
+        g = T.tanh(x + s)
+        return [g, t - x.T @ g], [g]
+
+    out = loop(step, 2, [T.stack([Y, X])], [T.zeros_like(X), T.ones_like(W)])
+    node = the_scan(rewritten(*out))
+    assert counts(node) == (1, 1, 0, 1)
+
+
+def test_sums_of_products_that_are_looked_at_stay():
+    def step(x, s):
+        after = s + x[:, None] * T.exp(x)
+        return [after], [after[0]]
+
+    out = loop(step, X.shape[0], [X], [W])
+    assert counts(the_scan(rewritten(*out))) == (1, 1, 0, 1)
 
 
 def test_products_with_a_state_stay():

@@ -13,13 +13,13 @@ from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorConstant, TensorType
 from ..graph.traverse import graph_inputs, rebuild_graph, toposort
-from ..ops.index_patterns import FULL, NEW
+from ..ops.index_patterns import FULL, NEW, Part, Span
 from ..ops.stepped import after_steps
 from .fold import plain_constant
 from .loop import Given, Loop, State, is_scan, numbered
 from .pattern import Local, Node, Scope, on
 
-__all__ = ["LOOPS", "last_state"]
+__all__ = ["LOOPS", "last_state", "new_dimensions"]
 
 
 # -- inputs ----------------------------------------------------------------------------------------
@@ -115,6 +115,50 @@ def _each_element(sequence: Any, steps: Any, scope: Scope) -> Any:
     return OPS["broadcast_to"](source, sizes[1:])
 
 
+@on("Scan")
+def plain_sequence(node: Node, scope: Scope) -> Any:
+    """scan(f, sequences=x[:, :, None]) = scan(f(x[t][:, None])), and so for x[i:j, :, None]"""
+    loop = Loop.of(node)
+    memo: dict[Variable, Any] = {}
+    sequences = []
+    for g in loop.sequences:
+        source, order = _without_new_dimensions(g.outside, scope)
+        if source is not None:
+            element = TensorType(source.type.dtype, source.type.shape[1:])(g.inside.name)
+            memo[g.inside] = OPS["dimshuffle"](
+                element, [k if k == "x" else k - 1 for k in order[1:]]
+            )
+            g = Given(source, element)
+        sequences.append(g)
+    if not memo:
+        return None
+    return replace(loop.replaced(memo), sequences=tuple(sequences)).node().outputs
+
+
+def _without_new_dimensions(x: Any, scope: Scope) -> tuple[Any, Any]:
+    """What ``x`` has new dimensions beside, cut along the first one as ``x`` is, and its order."""
+    node, cuts = scope.owner(x), []
+    while node is not None and _cuts_first(node):
+        cuts.append(node)
+        node = scope.owner(node.inputs[0])
+    order = None if node is None else new_dimensions(node.outputs[0])
+    if order is None or "x" not in order or order[0] != 0:
+        return None, None
+    source = node.inputs[0]
+    for cut in reversed(cuts):
+        pattern = (cut.op.pattern[0], *[FULL] * (source.type.ndim - 1))
+        source = type(cut.op)(pattern=pattern)(source, *cut.inputs[1:])
+    return source, order
+
+
+def _cuts_first(node: Node) -> bool:
+    """Whether it takes a part along the first dimension and nothing else."""
+    if type(node.op).__name__ != "Subtensor" or not node.op.pattern:
+        return False
+    first, *rest = node.op.pattern
+    return isinstance(first, (Span, Part)) and all(e == FULL for e in rest)
+
+
 # -- states ----------------------------------------------------------------------------------------
 
 
@@ -204,10 +248,10 @@ def trace_of_view(node: Node, scope: Scope) -> Any:
 def _is_wider(v: Any) -> bool:
     """Whether ``v`` has the elements of another variable, in their order, some of them often."""
     name = None if v.owner is None else type(v.owner.op).__name__
-    return name == "BroadcastTo" or _new_dimensions(v) is not None
+    return name == "BroadcastTo" or new_dimensions(v) is not None
 
 
-def _new_dimensions(v: Any) -> list[Any] | None:
+def new_dimensions(v: Any) -> list[Any] | None:
     """The order, as of a dimshuffle, if ``v`` has new dimensions and is otherwise its source."""
     if v.owner is None:
         return None
@@ -224,7 +268,7 @@ def _new_dimensions(v: Any) -> list[Any] | None:
 
 def _widened(v: Any, trace: Any, wanted: Any, scope: Scope) -> Any:
     """What the values of ``v`` together are, from those of its source together."""
-    order = _new_dimensions(v)
+    order = new_dimensions(v)
     if order is not None:
         return OPS["dimshuffle"](trace, [0, *(k if k == "x" else k + 1 for k in order)])
     missing = wanted.type.ndim - trace.type.ndim
@@ -370,6 +414,7 @@ LOOPS: list[Local] = [
     numbers_inside,
     inputs_once,
     spread_sequence,
+    plain_sequence,
     states_once,
     trace_of_input,
     trace_of_view,

@@ -16,6 +16,7 @@ from .absorb import absorbed
 from .algebra import ALGEBRA, CASTS
 from .around import pruned
 from .fold import FOLD
+from .gather import GATHER
 from .hoist import HOIST
 from .loops import LOOPS, last_state
 from .merge import Rewriter
@@ -130,7 +131,18 @@ PASSES: list[Pass] = [
     ),
     Pass(
         "simplify",
-        [*SHAPES, *SPREAD, *FOLD, *CASTS, *STRUCTURE, *STABILIZE, *ALGEBRA, *LOOPS, *HOIST],
+        [
+            *SHAPES,
+            *SPREAD,
+            *FOLD,
+            *CASTS,
+            *STRUCTURE,
+            *STABILIZE,
+            *ALGEBRA,
+            *LOOPS,
+            *HOIST,
+            *GATHER,
+        ],
         "default",
         around=(pruned, united, absorbed),
         rounds=4,
