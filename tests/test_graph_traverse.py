@@ -3,11 +3,20 @@
 import pytest
 from hypothesis import given
 
+import numbagrad
+from numbagrad import tensor
 from numbagrad.graph import traverse
 from numbagrad.graph.basic import toposort
 from numbagrad.graph.registry import OPS
 from numbagrad.graph.tensor import TensorType, as_tensor
-from numbagrad.graph.traverse import clone, clone_replace, equal_computations
+from numbagrad.graph.traverse import (
+    clone,
+    clone_replace,
+    equal_computations,
+    explicit_graph_inputs,
+    graph_inputs,
+    graph_replace,
+)
 
 from .graph_ops import VECTOR, Inc, add, both, chain, graphs, inc
 
@@ -99,3 +108,44 @@ def test_long_chains():
     z = clone_replace(y, {x: VECTOR("z")})
     assert len(toposort([z])) == 50_000 and sum(1 for _ in traverse.ancestors([z])) == 50_001
     assert not equal_computations([y], [z])
+
+
+def test_clone_replace_over_inputs_of_its_own():
+    x, y = tensor.dvectors("x", "y")
+    w = numbagrad.shared([1.0], name="w")
+    made = clone_replace(x + y * w, share_inputs=False)
+    inputs = list(explicit_graph_inputs([made]))
+    assert [v.name for v in inputs] == ["x", "y"]
+    assert not {x, y} & set(inputs)
+    assert w in graph_inputs([made])
+    for spelling in ({"copy_inputs": True}, {"copy_inputs_over": False}):
+        (only,) = explicit_graph_inputs([clone_replace(x * 2, {y: x}, **spelling)])
+        assert only is not x
+    with pytest.raises(TypeError, match="does not know the arguments copy"):
+        clone_replace(x, copy=True)
+
+
+def test_clone_replace_by_another_type():
+    x, m = tensor.dvector("x"), tensor.dmatrix("m")
+    for spelling in ("rebuild_strict", "strict"):
+        made = clone_replace(x * 2, {x: m}, **{spelling: False})
+        assert made.type.ndim == 2
+        with pytest.raises(TypeError, match="can not be replaced"):
+            clone_replace(x * 2, {x: m}, **{spelling: True})
+
+
+def test_graph_replace_wants_what_it_replaces():
+    x, y, z = tensor.dvectors("x", "y", "z")
+    assert equal_computations([graph_replace(x + y, {x: z})], [z + y])
+    assert graph_replace([x + y], {z: x}, strict=False)[0].owner.inputs == [x, y]
+    with pytest.raises(ValueError, match="z is to be replaced but is not in the graph"):
+        graph_replace([x + y], {z: x})
+
+
+def test_variables_that_loops_and_branches_need_are_replaced():
+    x, y, c = tensor.dvector("x"), tensor.dvector("y"), tensor.lscalar("c")
+    looped, _ = numbagrad.scan(lambda s: s * x, outputs_info=[x], n_steps=2)
+    made = clone_replace(numbagrad.ifelse(c, looped[-1], x), {x: y})
+    assert x not in graph_inputs([made])
+    for case, wanted in ((1, 27.0), (0, 3.0)):
+        assert made.eval({y: [3.0], c: case}, mode="reference").tolist() == [wanted]

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..graph.basic import Variable
+from ..graph.registry import register
 from ..graph.tensor import TensorType, as_tensor
 from ..ops.batching import batched, full
 from ..ops.sizes import is_one, size_at
@@ -29,6 +30,7 @@ def over_batch(outputs: Sequence[Variable], arrays: Mapping[Variable, Any]) -> l
     return [full(v, frame) if has_batch(v) else v for v in found]
 
 
+@register
 def vectorize_graph(
     outputs: Any, replace: Mapping[Variable, Any] | Iterable[tuple[Variable, Any]]
 ) -> Any:

@@ -122,7 +122,10 @@ def clone(
 def clone_replace(
     output: Any,
     replace: Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None = None,
-    **_: Any,
+    rebuild_strict: bool = True,
+    share_inputs: bool = True,
+    copy_inputs: bool = False,
+    **further: Any,
 ) -> Any:
     """``output`` with other variables in the place of some.
 
@@ -132,11 +135,18 @@ def clone_replace(
     replace : mapping or list of pairs
         What to replace, by what. A replacement is cast to the type it stands in for if that is
         possible without loss.
+    rebuild_strict : bool
+        Whether a replacement has to fit. Otherwise it may be of any type with which what uses it
+        can be built again. Theano's ``strict`` is the same.
+    share_inputs : bool
+        Whether the result is a graph over the same inputs. If not, or with ``copy_inputs``, each
+        input that has no value of its own is a new variable; PyTensor's ``copy_inputs_over`` is
+        the same as ``share_inputs``.
 
     Raises
     ------
     TypeError
-        If a replacement is of a type that does not fit.
+        If a replacement is of a type that does not fit, or an argument is none of these.
 
     Examples
     --------
@@ -145,21 +155,68 @@ def clone_replace(
     >>> pp(clone_replace(x**2 + 1, {x: y * 3}))
     '(((y * 3) ** 2) + 1)'
     """
+    rebuild_strict = further.pop("strict", rebuild_strict)
+    share_inputs = further.pop("copy_inputs_over", share_inputs) and not copy_inputs
+    if further:
+        raise TypeError(f"clone_replace does not know the arguments {', '.join(further)}")
+    outputs = _listed(output)
     memo: dict[Variable, Variable] = {}
     for old, new in dict(replace or {}).items():
-        memo[old] = _fitting(old, new)
+        memo[old] = _fitting(old, new, rebuild_strict)
+    if not share_inputs:
+        for v in explicit_graph_inputs([*outputs, *memo.values()]):
+            memo.setdefault(v, v.clone())
+    made = rebuild_graph(outputs, memo)
     if isinstance(output, dict):
-        made = rebuild_graph(list(output.values()), memo)
         return dict(zip(output, made, strict=True))
-    if isinstance(output, (list, tuple)):
-        return type(output)(rebuild_graph(list(output), memo))
-    return rebuild_graph([output], memo)[0]
+    return type(output)(made) if isinstance(output, (list, tuple)) else made[0]
 
 
-graph_replace = clone_replace
+def graph_replace(
+    outputs: Any,
+    replace: Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None = None,
+    *,
+    strict: bool = True,
+) -> Any:
+    """``outputs`` with other variables in the place of some, all of which have to be there.
+
+    The parameters and errors are those of `clone_replace`, and:
+
+    Parameters
+    ----------
+    strict : bool
+        Whether a variable to be replaced must be in the graph.
+
+    Raises
+    ------
+    ValueError
+        If, with ``strict``, one is not.
+
+    Examples
+    --------
+    >>> from numbagrad import pp, tensor
+    >>> x, y, z = tensor.dscalars("x", "y", "z")
+    >>> pp(graph_replace(x + y, {x: z}))
+    '(z + y)'
+    """
+    pairs = dict(replace or {})
+    if strict:
+        there = set(ancestors(_listed(outputs)))
+        missing = [v for v in pairs if v not in there]
+        if missing:
+            raise ValueError(
+                f"{missing[0]!r} is to be replaced but is not in the graph; strict=False allows it"
+            )
+    return clone_replace(outputs, pairs)
 
 
-def _fitting(old: Variable, new: Any) -> Variable:
+def _listed(outputs: Any) -> list[Variable]:
+    if isinstance(outputs, dict):
+        return list(outputs.values())
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+
+def _fitting(old: Variable, new: Any, strict: bool = True) -> Variable:
     if not isinstance(old, Variable):
         raise TypeError(f"Only a variable can be replaced; got {old!r}")
     if not isinstance(new, Variable):
@@ -168,6 +225,8 @@ def _fitting(old: Variable, new: Any) -> Variable:
         return new
     converted: Variable | None = old.type.convert_variable(new)
     if converted is None:
+        if not strict:
+            return new
         raise TypeError(f"{old!r} of type {old.type} can not be replaced by one of {new.type}")
     return converted
 
