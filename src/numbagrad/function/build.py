@@ -72,16 +72,19 @@ class Compiled:
 
     Attributes
     ----------
-    core : callable
+    core : callable or None
         Takes numbers and arrays for the inputs, the shared values, copies of generators, then
-        ``constants``.
+        ``constants``; in reference mode only.
+    built : Built or None
+        Machine code.
     fgraph : FunctionGraph
         The rewritten graph.
     program : Program or None
         ``None`` in reference mode.
     """
 
-    core: Callable[..., Any]
+    core: Callable[..., Any] | None
+    built: Any
     fgraph: FunctionGraph
     program: Program | None
     emitted: Emitted | None
@@ -101,7 +104,12 @@ class Compiled:
 
 
 def compile_graph(
-    inputs: Sequence[Variable], outputs: Sequence[Variable], name: str | None, mode: Mode
+    inputs: Sequence[Variable],
+    outputs: Sequence[Variable],
+    name: str | None,
+    mode: Mode,
+    strict: Sequence[bool],
+    as_list: bool,
 ) -> Compiled:
     """Make a graph callable.
 
@@ -113,6 +121,10 @@ def compile_graph(
         All results: the user's, then the updates.
     name : str or None
     mode : Mode
+    strict : sequence of bool
+        For each of the user's arguments whether only an ndarray will do.
+    as_list : bool
+        Whether the results are always a list.
     """
     # An input may be computed in the user's graph; here it is given, and nothing is behind it.
     given = {v: v.clone() for v in inputs if v.owner is not None}
@@ -129,20 +141,24 @@ def compile_graph(
     fgraph = FunctionGraph(list(inputs), list(optimized), clone=False)
     report.nodes = len(fgraph.apply_nodes)
     if mode.linker == "reference":
-        return Compiled(_Interpreted(inputs, optimized), fgraph, None, None, report)
+        return Compiled(_Interpreted(inputs, optimized), None, fgraph, None, None, report)
     _warn_of_callbacks(optimized)
     program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
     emitted = clock("printing", emit, program, config.statement_cap)
     report.functions = 1 + len(emitted.helpers)
     report.lines = emitted.source.count("\n")
-    built = jit.build(program, emitted, mode.fastmath)
+    shapes = [*(v.type.shape for v in inputs), *(c.shape for c in program.constants)]
+    # Shared values and constants are numbagrad's own: they are arrays.
+    exact = [*strict, *[True] * (len(shapes) - len(strict))]
+    built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list)
     report.seconds.update(built.seconds)
-    return Compiled(built.function, fgraph, program, emitted, report, copies)
+    return Compiled(None, built, fgraph, program, emitted, report, copies)
 
 
 def bind_constants(compiled: Compiled, constants: Sequence[Any], mode: Mode) -> Any:
     """The jitted core without the arguments for constants."""
-    return jit.bind_constants(compiled.program, compiled.core, constants, mode.fastmath)
+    core = compiled.built.dispatcher
+    return jit.bind_constants(compiled.program, core, constants, mode.fastmath)
 
 
 class _Clock:
