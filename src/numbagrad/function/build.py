@@ -148,8 +148,7 @@ def compile_graph(
     report.functions = 1 + len(emitted.helpers)
     report.lines = emitted.source.count("\n")
     shapes = [*(v.type.shape for v in inputs), *(c.shape for c in program.constants)]
-    # Shared values and constants are numbagrad's own: they are arrays.
-    exact = [*strict, *[True] * (len(shapes) - len(strict))]
+    exact = [*strict, *[False] * (len(shapes) - len(strict))]
     built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list)
     report.seconds.update(built.seconds)
     return Compiled(None, built, fgraph, program, emitted, report, copies)
