@@ -31,6 +31,8 @@ class Settings:
         infinity). ``False`` is the exact order of NumPy's definition.
     optimize : {"default", "fast_compile", "none"}
         Which passes run before compilation.
+    parallel : bool
+        Whether functions share long loops out among threads.
     statement_cap : int
         About how many statements one generated function may have before it is cut.
 
@@ -53,6 +55,7 @@ class Settings:
     on_unused_input: str = "raise"
     fastmath: bool = True
     optimize: str = "default"
+    parallel: bool = False
     statement_cap: int = 400
 
     def __post_init__(self) -> None:

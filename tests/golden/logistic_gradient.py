@@ -13,13 +13,23 @@ def logistic_gradient(X, v, w):
     # dloss_dw = t2 @ X
     dloss_dw = zeros(d)
     loss = 0.0
-    for i in range(n):
-        t1 = 0.0
-        for j in range(d):
-            t1 += X[i, j] * w[j]
-        v_i = v[i]
-        loss += special.softplus(t1) - v_i * t1
-        t2 = special.sigmoid(t1) - v_i
-        for j in range(d):
-            dloss_dw[j] += t2 * X[i, j]
+    t1_block = empty(128)
+    t2_block = empty(128)
+    for i0 in range(0, n, 128):
+        i1 = min(i0 + 128, n)
+        for i in range(i0, i1):
+            t1 = 0.0
+            for j in range(d):
+                t1 += X[i, j] * w[j]
+            t1_block[i - i0] = t1
+        for i in range(i0, i1):
+            t1 = t1_block[i - i0]
+            v_i = v[i]
+            loss += special.softplus(t1) - v_i * t1
+            t2 = special.sigmoid(t1) - v_i
+            t2_block[i - i0] = t2
+        for i in range(i0, i1):
+            t2 = t2_block[i - i0]
+            for j in range(d):
+                dloss_dw[j] += t2 * X[i, j]
     return loss, dloss_dw

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .blocks import in_blocks
 from .outline import Part, PartCall, outline
 from .program import (
     Allocate,
@@ -60,6 +61,7 @@ def emit(program: Program, cap: int) -> Emitted:
     cap : int
         About how many statements one function may have.
     """
+    program = in_blocks(program)
     parts, body = outline(program, cap)
     texts = [_part(part) for part in parts]
     texts.append(_function(program, body))
@@ -91,8 +93,10 @@ def _block(body: Sequence[Any], depth: int) -> list[str]:
     lines: list[str] = []
     for statement in body:
         match statement:
-            case For(variable, extent, inner):
-                lines.append(f"{indent}for {variable} in range({extent}):")
+            case For(variable, extent, inner, begin, step):
+                bounds = f"{begin or 0}, {extent}" if begin or step != 1 else extent
+                steps = f", {step}" if step != 1 else ""
+                lines.append(f"{indent}for {variable} in range({bounds}{steps}):")
                 lines += _block(inner, depth + 1) or [f"{indent}    pass"]
             case If(condition, inner):
                 lines.append(f"{indent}if {condition}:")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..graph.tensor import TensorType
 from ..ops.kinds import Block, Reduction, Scatter
 from .describe import describe, reason
 from .expression import Buffer, Expression
@@ -62,6 +63,7 @@ class Lowering:
         self.every = list(all_tasks(tasks.tasks))
         self.loops = self._loop_names()
         self.registers: dict[int, list[str]] = {}
+        self.register_dtypes: dict[str, str] = {}
         #: Arrays of which a scatter changes elements: what was stored is not what is read.
         self.changing = {t.target.array for t in self.every if t.kind == "scatter"}
         #: Rows of arrays that are needed as arrays themselves.
@@ -112,9 +114,17 @@ class Lowering:
             used,
             [data for _, data in self.tasks.constants],
             self.tasks.failures,
+            self.register_dtypes,
+            self._arrays(),
+            frozenset(b.name for b in self.tasks.inputs if not _is_tensor(b.variable)),
         )
         program.verify()
         return program
+
+    def _arrays(self) -> dict[str, tuple[str, int]]:
+        """What is known of the arrays that tasks make."""
+        targets = [t for task in self.every for t in task.targets if t.ndim and not t.pack]
+        return {t.array: (t.dtype, t.ndim) for t in targets}
 
     def _items(self) -> None:
         for place, item in enumerate(self.tree):
@@ -296,6 +306,7 @@ class Lowering:
             self.text.put(Assign(best, start))
             self.text.put(Assign(name, "0"))
         else:
+            self.register_dtypes[name] = task.target.dtype
             self.text.put(Assign(name, start))
 
     def _registers(self, task: Task) -> list[str]:
@@ -478,6 +489,10 @@ class Lowering:
         types = tuple(_numba_type(t.dtype, len(t.extents)) for t in task.targets)
         targets = tuple(t.name for t in task.targets)
         self.text.put(Call(targets, f"{called}({', '.join(arguments)})", types))
+
+
+def _is_tensor(variable: Any) -> bool:
+    return isinstance(variable.type, TensorType)
 
 
 def _numba_type(dtype: str, ndim: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .names import Names
@@ -30,7 +30,7 @@ from .program import (
     writes_of,
 )
 
-__all__ = ["Part", "PartCall", "outline"]
+__all__ = ["Part", "PartCall", "outline", "size_of"]
 
 #: A run shorter than this stays where it is.
 _SHORT = 8
@@ -93,7 +93,7 @@ class _Outliner:
         """The parts and what is left."""
         root = For("", "", list(self.program.body))
         for level in reversed(_levels(root)):
-            long = [loop for loop in level if _size_of(loop.body) > self.cap]
+            long = [loop for loop in level if size_of(loop.body) > self.cap]
             if not long:
                 continue
             # Who reads a name elsewhere can only be told when the inner bodies are done.
@@ -176,9 +176,7 @@ class _Outliner:
                 known.update(fetched)
                 known.update(n for n in _sets(statement) if n in self.spilled)
             if isinstance(statement, For):
-                statement = For(
-                    statement.variable, statement.extent, self._with_loads(statement.body, known)
-                )
+                statement = replace(statement, body=self._with_loads(statement.body, known))
             made.append(statement)
         return made
 
@@ -216,7 +214,7 @@ def _worth_moving(run: list[Any]) -> bool:
     """Whether it is more than a few statements, and leaves compiled code nowhere."""
     leaves = any(isinstance(s, Call) and s.objects is not None for s in _walk(run))
     leaves = leaves or any(isinstance(s, Break) for s in run)
-    return _size_of(run) > _SHORT and not leaves
+    return size_of(run) > _SHORT and not leaves
 
 
 def _inner(statement: Any) -> list[Any]:
@@ -239,7 +237,8 @@ def _size(statement: Any) -> int:
     return own + sum(_size(inner) for inner in _inner(statement))
 
 
-def _size_of(body: Sequence[Any]) -> int:
+def size_of(body: Sequence[Any]) -> int:
+    """How much a compiler has to do for a body: about one for each operation."""
     return sum(_size(statement) for statement in body)
 
 

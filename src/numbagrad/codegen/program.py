@@ -86,11 +86,13 @@ class Allocate:
 
 @dataclass
 class For:
-    """A loop from 0 to ``extent``."""
+    """A loop from ``begin`` (0 if that is empty) to ``extent`` in steps of ``step``."""
 
     variable: str
     extent: str
     body: list[Any] = field(default_factory=list)
+    begin: str = ""
+    step: int = 1
 
 
 @dataclass
@@ -151,6 +153,12 @@ class Program:
         The arguments behind the user's, in order.
     failures : list
         What code ``k`` means stands at ``k - 1``.
+    registers : dict
+        The dtype of numbers that reductions combine in.
+    arrays : dict
+        The dtype and number of dimensions of the arrays that it makes.
+    generators : frozenset of str
+        The random generators among its parameters: what is drawn from one keeps its order.
     """
 
     name: str
@@ -161,6 +169,9 @@ class Program:
     namespace: dict[str, Any]
     constants: list[Any]
     failures: list[Any]
+    registers: dict[str, str] = field(default_factory=dict)
+    arrays: dict[str, tuple[str, int]] = field(default_factory=dict)
+    generators: frozenset[str] = frozenset()
 
     def verify(self) -> None:
         """Check the Program against its spec: every name is set before it is used.
@@ -208,8 +219,8 @@ def reads_of(statement: Statement) -> list[str]:
             return [array, *index, text]
         case Allocate(_, shape, _, fill):
             return [*shape, fill or ""]
-        case For(_, extent, _):
-            return [extent]
+        case For(_, extent, _, begin, _):
+            return [begin, extent] if begin else [extent]
         case Check(condition, _, _) | If(condition, _) | Break(condition):
             return [condition]
         case Call(_, text, _):
@@ -230,7 +241,7 @@ def writes_of(statement: Statement) -> list[str]:
             return list(names)
         case Sizes(names, _):
             return [n for n in names if n]
-        case For(variable, _, _):
+        case For(variable, _, _, _, _):
             return [variable]
     return []
 

@@ -12,6 +12,7 @@ from numpy.random import Generator
 
 from ..codegen.emit import Emitted, emit
 from ..codegen.plan import plan
+from ..codegen.portions import in_stages
 from ..codegen.program import Program
 from ..config import config
 from ..errors import ObjectModeWarning
@@ -26,6 +27,7 @@ from ..rewrite import rewrite
 from ..rewrite.branches import enclosed
 from .generators import separate
 from .modes import Mode
+from .threads import Staged
 
 __all__ = ["CompileReport", "Compiled", "compile_graph"]
 
@@ -72,25 +74,30 @@ class Compiled:
 
     Attributes
     ----------
-    core : callable or None
+    core : callable
         Takes numbers and arrays for the inputs, the shared values, copies of generators, then
-        ``constants``; in reference mode only.
-    built : Built or None
-        Machine code.
+        ``constants``.
     fgraph : FunctionGraph
         The rewritten graph.
     program : Program or None
         ``None`` in reference mode.
+    staged : Staged or None
+        The same in stages that several threads share, if that was asked for.
     """
 
-    core: Callable[..., Any] | None
-    built: Any
+    core: Callable[..., Any]
     fgraph: FunctionGraph
     program: Program | None
     emitted: Emitted | None
     report: CompileReport
     #: For each argument behind the shared values the generator that it is a copy of.
     copies: Sequence[int] = ()
+    staged: Staged | None = None
+
+    @property
+    def called(self) -> Callable[..., Any]:
+        """What a call of the function calls: the core, or the core in stages for threads."""
+        return self.core if self.staged is None else self.staged
 
     @property
     def constants(self) -> list[Any]:
@@ -104,12 +111,7 @@ class Compiled:
 
 
 def compile_graph(
-    inputs: Sequence[Variable],
-    outputs: Sequence[Variable],
-    name: str | None,
-    mode: Mode,
-    strict: Sequence[bool],
-    as_list: bool,
+    inputs: Sequence[Variable], outputs: Sequence[Variable], name: str | None, mode: Mode
 ) -> Compiled:
     """Make a graph callable.
 
@@ -121,10 +123,6 @@ def compile_graph(
         All results: the user's, then the updates.
     name : str or None
     mode : Mode
-    strict : sequence of bool
-        For each of the user's arguments whether only an ndarray will do.
-    as_list : bool
-        Whether the results are always a list.
     """
     # An input may be computed in the user's graph; here it is given, and nothing is behind it.
     given = {v: v.clone() for v in inputs if v.owner is not None}
@@ -141,23 +139,31 @@ def compile_graph(
     fgraph = FunctionGraph(list(inputs), list(optimized), clone=False)
     report.nodes = len(fgraph.apply_nodes)
     if mode.linker == "reference":
-        return Compiled(_Interpreted(inputs, optimized), None, fgraph, None, None, report)
+        return Compiled(_Interpreted(inputs, optimized), fgraph, None, None, report)
     _warn_of_callbacks(optimized)
     program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
     emitted = clock("printing", emit, program, config.statement_cap)
     report.functions = 1 + len(emitted.helpers)
     report.lines = emitted.source.count("\n")
-    shapes = [*(v.type.shape for v in inputs), *(c.shape for c in program.constants)]
-    exact = [*strict, *[False] * (len(shapes) - len(strict))]
-    built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list)
+    built = jit.build(program, emitted, mode.fastmath)
     report.seconds.update(built.seconds)
-    return Compiled(None, built, fgraph, program, emitted, report, copies)
+    staged = clock("stages", _in_stages, program, mode, built.function) if mode.parallel else None
+    return Compiled(built.function, fgraph, program, emitted, report, copies, staged)
+
+
+def _in_stages(program: Program, mode: Mode, core: Callable[..., Any]) -> Staged | None:
+    """The Program for several threads, or None where nothing in it can be shared out."""
+    stages = in_stages(program)
+    if stages is None:
+        return None
+    cap = config.statement_cap
+    made = [(s, jit.build(s.program, emit(s.program, cap), mode.fastmath).function) for s in stages]
+    return Staged(made, [name for name, _, _ in program.parameters], core)
 
 
 def bind_constants(compiled: Compiled, constants: Sequence[Any], mode: Mode) -> Any:
     """The jitted core without the arguments for constants."""
-    core = compiled.built.dispatcher
-    return jit.bind_constants(compiled.program, core, constants, mode.fastmath)
+    return jit.bind_constants(compiled.program, compiled.core, constants, mode.fastmath)
 
 
 class _Clock:

@@ -7,9 +7,7 @@ The user's arguments are put in order in ``arguments``; compiling is in ``build`
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from keyword import iskeyword
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,14 +44,7 @@ from .generators import Plan, is_generator, plan_of
 from .io import In
 from .modes import Mode, get_mode
 from .shared import SharedVariable
-from .wrapper import (
-    array_like_compiled,
-    failure,
-    make_converter,
-    print_converter,
-    print_hidden,
-    print_wrapper,
-)
+from .wrapper import array_like_compiled, make_converter, print_wrapper
 
 __all__ = ["Function", "evaluate", "function"]
 
@@ -76,6 +67,7 @@ def function(
     profile: Any = None,
     on_unused_input: str | None = None,
     trust_input: bool = False,
+    parallel: bool | None = None,
 ) -> Function:
     """Compile a graph into a Python callable.
 
@@ -104,6 +96,9 @@ def function(
     trust_input : bool
         Skip the conversion of arguments: each must be a C-contiguous ndarray of the right dtype
         (for a scalar also a number).
+    parallel : bool, optional
+        Whether long loops are shared out among threads (``NUMBA_NUM_THREADS``, or one a processor);
+        ``config.parallel`` by default. The result is the same for any number of threads.
     accept_inplace, rebuild_strict, profile
         Accepted for Theano's and PyTensor's sake; they change nothing.
 
@@ -149,7 +144,7 @@ def function(
     sparse = sparse_outputs(outputs)
     updated = list(new_values)
     maker = Maker(
-        specs, shared_ones, updated, wanted, shape_of_result, sparse, name, get_mode(mode)
+        specs, shared_ones, updated, wanted, shape_of_result, sparse, name, get_mode(mode, parallel)
     )
     return Function(maker, trust_input)
 
@@ -196,10 +191,7 @@ class Maker:
     def compile(self) -> Compiled:
         """Compile what is wanted now."""
         arguments = [s.variable for s in self.inputs] + self.shared
-        strict = [s.strict for s in self.inputs]
-        return compile_graph(
-            arguments, self.unoptimized, self.name, self.mode, strict, not self.plain
-        )
+        return compile_graph(arguments, self.unoptimized, self.name, self.mode)
 
     def plan_generators(self) -> Plan | None:
         """What a call does with generators; None if there are none, or nothing is compiled."""
@@ -260,82 +252,43 @@ class Function:
         self.maker = maker
         self.name = maker.name
         self.trust_input = trust_input
-        built = maker.compiled.built
-        enter = built.enter if built is not None else None
         self._converters = [
-            make_converter(
-                s.variable.type, _label(k, s), s.strict, s.allow_downcast, enter is not None
-            )
+            make_converter(s.variable.type, _label(k, s), s.strict, s.allow_downcast)
             for k, s in enumerate(maker.inputs)
         ]
         self._constants = [_frozen(c) for c in maker.compiled.constants]
         self._defaults = [s.value for s in maker.inputs]
-        self._call = self._make_call(enter)
+        self._call = self._make_call()
         self._extra = len(maker.updated) + len(maker.next_defaults)
         self._plain = maker.plain
         self._needs_binding = any(d is not None for d in self._defaults)
 
-    def _make_call(self, enter: Any) -> Any:
-        maker, compiled = self.maker, self.maker.compiled
-        types = [s.variable.type for s in maker.inputs]
-        strict = [s.strict for s in maker.inputs]
-        plan = maker.plan_generators()
-        if enter is not None and plan is None:
-            hidden = [*(v.container for v in maker.shared), *self._constants]
-            exact = enter(_refuse, self._fail)
-            slow = print_converter(self._converters, len(hidden), exact)
-            fast = enter(slow, self._fail)
-            return print_hidden(len(types), hidden, fast) if hidden else fast
+    def _make_call(self) -> Any:
+        maker = self.maker
         results = [
             ("generator" if is_generator(v) else v.type.dtype, v.type.ndim)
             for v in maker.fgraph.outputs
         ]
-        core = compiled.core or (enter(_refuse, _raise) if enter else compiled.built.dispatcher)
+        hidden: list[Any] = [_reader(v) for v in maker.shared]
+        hidden += [None for _ in maker.compiled.copies]
+        unwrap = "single" if maker.plain else "list"
         return print_wrapper(
-            types,
+            [s.variable.type for s in maker.inputs],
             self._converters,
-            strict,
+            [s.strict for s in maker.inputs],
             results,
-            core,
-            [
-                *(_reader(v) for v in maker.shared),
-                *(None for _ in compiled.copies),
-                *self._constants,
-            ],
+            maker.compiled.called,
+            [*hidden, *self._constants],
             self._explain_failure,
-            "single" if maker.plain else "list",
-            plan,
-            enter is not None,
+            unwrap,
+            maker.plan_generators(),
         )
-
-    def _fail(self, status: int, pickled: bytes | None, *args: Any) -> Any:
-        """Called by machine code that ended with a status other than 0."""
-        error = failure(status, pickled)
-        raise self._explain_failure(error, args[: len(self._converters)]) from None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs or self._needs_binding or len(args) != len(self._converters):
             args = self._bind(args, kwargs)
         made = self._call(*args)
         return made if self._plain else self._deliver(made)
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        """The arguments by name; one whose name is none in Python is positional only."""
-        names = [s.name or "" for s in self.maker.inputs]
-        plain = [n.isidentifier() and not iskeyword(n) and names.count(n) == 1 for n in names]
-        last = max((k for k, good in enumerate(plain) if not good), default=-1)
-        return inspect.Signature(
-            [
-                inspect.Parameter(
-                    name if plain[k] else f"a{k}",
-                    inspect.Parameter.POSITIONAL_ONLY
-                    if k <= last
-                    else inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                )
-                for k, name in enumerate(names)
-            ]
-        )
 
     def _bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, from positions, keywords and defaults."""
@@ -460,7 +413,7 @@ class Function:
         if compiled.program is None:
             raise NumbagradError("A function in reference mode is not compiled")
         if not compiled.constants:
-            return compiled.built.dispatcher
+            return compiled.core
         return bind_constants(compiled, self._constants, self.maker.mode)
 
     def explain(self, code: int) -> str:
@@ -557,14 +510,6 @@ def _unpickle(rows: Any, state: Any, trust_input: bool) -> Function:
         for v, n, value, update, mutable, strict, downcast in rows
     ]
     return Function(Maker(specs, *state), trust_input)
-
-
-def _raise(status: int, pickled: bytes | None, *arguments: Any) -> Any:
-    raise failure(status, pickled)
-
-
-def _refuse(*arguments: Any) -> Any:
-    raise TypeError(f"numbagrad: converted arguments do not fit compiled code: {arguments!r}")
 
 
 def _label(position: int, spec: In) -> str:

@@ -22,6 +22,8 @@ class Mode:
         Which passes run before.
     fastmath : bool
         Whether sums may be reassociated; see ``config.fastmath``.
+    parallel : bool
+        Whether long loops are shared out among threads; see ``config.parallel``.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Mode:
     linker: str = "numba"
     optimize: str = "default"
     fastmath: bool = True
+    parallel: bool = False
 
     def __post_init__(self) -> None:
         if self.linker not in ("numba", "reference"):
@@ -68,8 +71,10 @@ _NAMED = {
 }
 
 
-def get_mode(mode: Any = None) -> Mode:
+def get_mode(mode: Any = None, parallel: bool | None = None) -> Mode:
     """The mode of that name; ``None`` is the one that ``config`` describes.
+
+    ``parallel`` replaces the mode's own choice if it is not None.
 
     Raises
     ------
@@ -82,13 +87,15 @@ def get_mode(mode: Any = None) -> Mode:
     'fast_compile'
     """
     if isinstance(mode, Mode):
-        return mode
-    if mode is None:
-        return Mode(optimize=config.optimize, fastmath=config.fastmath)
-    if isinstance(mode, str) and mode.lower() in _NAMED:
+        found = mode
+    elif mode is None:
+        found = Mode(optimize=config.optimize, fastmath=config.fastmath, parallel=config.parallel)
+    elif isinstance(mode, str) and mode.lower() in _NAMED:
         named = _NAMED[mode.lower()]
-        return replace(named, fastmath=config.fastmath)
-    raise ValueError(
-        f"There is no mode {mode!r}; choose one of {', '.join(map(repr, sorted(_NAMED)))} "
-        "or pass a Mode"
-    )
+        found = replace(named, fastmath=config.fastmath, parallel=config.parallel)
+    else:
+        raise ValueError(
+            f"There is no mode {mode!r}; choose one of {', '.join(map(repr, sorted(_NAMED)))} "
+            "or pass a Mode"
+        )
+    return found if parallel is None else replace(found, parallel=parallel)

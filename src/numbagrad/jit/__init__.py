@@ -1,16 +1,10 @@
-"""From source to machine code.
+"""From source to machine code. Numba is imported here and in ``kernels``, and nowhere else.
 
-``direct`` translates printed functions to LLVM IR and ``machine`` makes them machine code, by
-llvmlite alone. Numba compiles what printed code calls (``borrowed``), the function as the user's
-own jitted code calls it, and whatever is not known to ``direct`` (``numbas``).
-
-``build`` and the two that import Numba are lazy: they are executed when they are first needed.
+``build`` is lazy: Numba is imported when something is first compiled.
 """
 
 from ..lazy import lazy_module
 
-__all__ = ["borrowed", "build", "numbas"]
+__all__ = ["build"]
 
-borrowed = lazy_module(f"{__name__}.borrowed")
-numbas = lazy_module(f"{__name__}.numbas")
 build = lazy_module(f"{__name__}.build")

@@ -1,0 +1,251 @@
+"""Loops over rows in blocks, so that the work between two products uses vector instructions.
+
+A loop that multiplies each row of a matrix by vectors, computes with the results and adds multiples
+of the row to vectors is made by ``lower`` as one loop over rows with inner loops. No compiler uses
+vector instructions for what stands between the inner loops. So it is done in blocks of rows: first
+the products of all rows of the block, then the work on the results in a loop of its own, then the
+multiples, while the block is still in the cache: the matrix is read once from memory.
+
+Nothing is computed that was not before, and every sum keeps its order. What is not surely the same
+is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .names import Names
+from .program import Allocate, Assign, Comment, For, Program, Store, names_in, reads_of, writes_of
+from .rows import RowLoop, assigned, inside, right_sides, walk
+
+__all__ = ["in_blocks"]
+
+#: Rows in a block.
+BLOCK = 128
+_CALL = re.compile(r"[A-Za-z_][\w.]*\(")
+
+
+@dataclass
+class _Unit:
+    """A statement of the loop's body, or an inner loop with what its registers start from.
+
+    Attributes
+    ----------
+    statements : list of Statement
+    reads, writes : set of str
+        The names of numbers and arrays.
+    stage : int
+        Odd for inner loops, even for what stands between; 0 while it is open.
+    """
+
+    statements: list[Any]
+    reads: set[str]
+    writes: set[str]
+    stage: int = 0
+
+    @property
+    def heavy(self) -> bool:
+        """Whether it is an inner loop."""
+        return isinstance(self.statements[-1], For)
+
+
+def in_blocks(program: Program) -> Program:
+    """The Program with loops over rows in blocks, where that pays and is surely the same."""
+    names = Names(frozenset(_all_names(program)))
+    body: list[Any] = []
+    for statement in program.body:
+        made = None
+        if isinstance(statement, For) and _eligible(statement):
+            made = _Rows(program, statement, names).made()
+        body += [statement] if made is None else made
+    blocked = replace(program, body=body)
+    blocked.verify()
+    return blocked
+
+
+def _all_names(program: Program) -> set[str]:
+    found = {name for name, _, _ in program.parameters} | set(program.namespace)
+    stack = list(program.body)
+    while stack:
+        statement = stack.pop()
+        found.update(writes_of(statement))
+        stack += inside(statement)
+    return found
+
+
+def _eligible(statement: For) -> bool:
+    """Whether it is a loop over rows that combines along them, of the simplest statements only."""
+    if statement.begin:
+        return False
+    inner = [s for s in statement.body if isinstance(s, For)]
+    plain = all(isinstance(s, (For, Assign, Store, Comment)) for s in statement.body)
+    if not inner or not plain:
+        return False
+    for loop in inner:
+        if loop.begin:
+            return False
+        if not all(isinstance(s, (Assign, Store)) for s in loop.body):
+            return False
+        if any(_CALL.search(text) for s in loop.body for text in reads_of(s)):
+            return False
+        if statement.variable in names_in(loop.extent):
+            return False
+    return any(_combines(s, statement.variable) for loop in inner for s in loop.body)
+
+
+def _combines(statement: Any, row: str) -> bool:
+    """Whether it adds to a register, or to places that are the same for all rows."""
+    if isinstance(statement, Assign):
+        return statement.update == "+"
+    return statement.update == "+" and all(row not in names_in(i) for i in statement.index)
+
+
+class _Rows:
+    """One loop over rows."""
+
+    def __init__(self, program: Program, loop: For, names: Names):
+        self.loop = loop
+        self.row = loop.variable
+        self.names = names
+        self.dtypes = dict(program.registers)
+        for statement in walk(loop.body):
+            if isinstance(statement, Assign) and statement.dtype:
+                self.dtypes.setdefault(statement.name, statement.dtype)
+        self.results = {name for name, _, _ in program.results}
+        self.units = _units(loop.body)
+        self.rows = RowLoop(loop)
+        self.carried = set(self.rows.carried)
+        self.draws = bool(self.rows.names & program.generators)
+        self.own = {n for u in self.units for n in assigned(u.statements)} - self.carried
+
+    def made(self) -> list[Any] | None:
+        """The statements that stand for the loop, or None if it stays as it is."""
+        if self.draws or not self.rows.independent or self.own & self.results:
+            return None
+        if not self._stages():
+            return None
+        between = [s for u in self.units if u.stage % 2 == 0 for s in u.statements]
+        dear = any(_CALL.search(text) for s in between for text in reads_of(s))
+        return self._in_segments() if dear else None
+
+    # -- stages ----------------------------------------------------------------------------
+
+    def _stages(self) -> bool:
+        """Give each unit its stage; whether that could be done."""
+        for k, unit in enumerate(self.units):
+            before = [
+                u for u in self.units[:k] if u.writes & (unit.reads | unit.writes) & self._meet
+            ]
+            stage = max((u.stage for u in before), default=0)
+            if unit.heavy:
+                unit.stage = stage + 1 if stage % 2 == 0 else stage
+            else:
+                unit.stage = stage + 1 if stage % 2 == 1 else stage
+        for k in reversed(range(len(self.units))):
+            unit = self.units[k]
+            if unit.stage == 0:  # waits for nothing: it goes where it is needed first
+                users = [u.stage for u in self.units[k + 1 :] if unit.writes & u.reads]
+                unit.stage = max(1, min(users, default=2))
+        return all(len({u.stage for u in self.units if n in u.writes}) <= 1 for n in self.carried)
+
+    @property
+    def _meet(self) -> set[str]:
+        """Names through which one unit of a row waits for another one."""
+        arrays = {s.array for s in walk(self.loop.body) if isinstance(s, Store)}
+        return self.own | arrays
+
+    # -- printing --------------------------------------------------------------------------
+
+    def _in_segments(self) -> list[Any] | None:
+        """A loop over blocks, with a loop over the block's rows for each stage."""
+        stages = sorted({u.stage for u in self.units})
+        parts = [[u for u in self.units if u.stage == stage] for stage in stages]
+        kept = self._kept(parts)
+        if any(n not in self.dtypes for n in kept):
+            return None
+        first, last = self.names.new(f"{self.row}0"), self.names.new(f"{self.row}1")
+        arrays = {n: self.names.new(f"{n}_block") for n in kept}
+        place = f"{self.row} - {first}"
+        body: list[Any] = [Assign(last, f"min({first} + {BLOCK}, {self.loop.extent})")]
+        for part in parts:
+            work = [s for u in part for s in u.statements]
+            reads = {n for u in part for n in u.reads}
+            sets = set(assigned(work))
+            needed = [n for n in kept if n in reads and n not in sets]
+            loads = [Assign(n, f"{arrays[n]}[{place}]", dtype=self.dtypes[n]) for n in needed]
+            saves = [Store(arrays[n], (place,), n) for n in kept if n in sets]
+            body.append(For(self.row, last, _merged([*loads, *work, *saves]), first))
+        allocated = [Allocate(arrays[n], (str(BLOCK),), self.dtypes[n]) for n in kept]
+        return [*allocated, For(first, self.loop.extent, body, "0", BLOCK)]
+
+    def _kept(self, parts: Sequence[Sequence[_Unit]]) -> list[str]:
+        """The numbers that one stage computes and a later one reads."""
+        found: dict[str, None] = {}
+        for k, part in enumerate(parts):
+            made = [n for u in part for n in assigned(u.statements) if n in self.own]
+            later = {n for other in parts[k + 1 :] for u in other for n in u.reads}
+            found.update(dict.fromkeys(n for n in made if n in later))
+        return list(found)
+
+
+# -- statements ------------------------------------------------------------------------------------
+
+
+def _unit(statements: list[Any]) -> _Unit:
+    whole = walk(statements)
+    loops = {s.variable for s in whole if isinstance(s, For)}
+    reads = {n for s in whole for t in right_sides(s) for n in names_in(t)}
+    writes = {s.name for s in whole if isinstance(s, Assign)}
+    writes |= {s.array for s in whole if isinstance(s, Store)}
+    return _Unit(statements, reads - loops, writes)
+
+
+def _units(body: Sequence[Any]) -> list[_Unit]:
+    """The body in units: what a register starts from goes with the loop that adds to it."""
+    updated = [set(assigned(s.body)) if isinstance(s, For) else set() for s in body]
+    start_of: dict[int, list[Any]] = {}
+    taken: set[int] = set()
+    for k, statement in enumerate(body):
+        if not isinstance(statement, Assign) or statement.update or names_in(statement.text):
+            continue
+        at = next((j for j in range(k + 1, len(body)) if statement.name in updated[j]), None)
+        if at is not None:
+            start_of.setdefault(at, []).append(statement)
+            taken.add(k)
+    return [
+        _unit([*start_of.get(k, []), s])
+        for k, s in enumerate(body)
+        if k not in taken and not isinstance(s, Comment)
+    ]
+
+
+def _merged(body: Sequence[Any]) -> list[Any]:
+    """The body with loops of one extent made one, where nothing stands between that matters."""
+    made: list[Any] = []
+    at = -1
+    for statement in body:
+        if not isinstance(statement, For):
+            made.append(statement)
+            continue
+        other = made[at] if at >= 0 else None
+        if other is not None and _mergeable(other, statement, made[at + 1 :]):
+            both = [*other.body, *(s for s in statement.body if s not in other.body)]
+            made[at:] = [*made[at + 1 :], replace(other, body=both)]
+            at = len(made) - 1
+        else:
+            made.append(statement)
+            at = len(made) - 1
+    return made
+
+
+def _mergeable(first: For, second: For, between: Sequence[Any]) -> bool:
+    """Whether ``second`` may run together with ``first``, and ``between`` before both."""
+    if (first.variable, first.extent) != (second.variable, second.extent):
+        return False
+    a, b, c = _unit([first]), _unit([second]), _unit(list(between))
+    same = {s.name for s in second.body if isinstance(s, Assign) and s in first.body}
+    apart = not (a.writes - same) & (b.reads | b.writes) and not (b.writes - same) & a.reads
+    return apart and not c.reads & a.writes and not c.writes & (a.reads | a.writes)

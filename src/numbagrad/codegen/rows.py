@@ -1,0 +1,136 @@
+"""What a loop of a Program does to its rows: whether they only meet in sums.
+
+Loops whose rows are independent but for sums may be cut into parts and run in another order or at
+the same time; ``blocks`` and ``portions`` do so. All of it is read off the statements; what is not
+surely so is denied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from .program import Assign, Comment, For, If, Store, names_in
+
+__all__ = ["RowLoop", "assigned", "inside", "right_sides", "walk"]
+
+
+def inside(statement: Any) -> list[Any]:
+    """The statements within a statement."""
+    return getattr(statement, "body", None) or getattr(statement, "then", None) or []
+
+
+def walk(body: Sequence[Any]) -> list[Any]:
+    """All statements, those within others too, in the order of the text."""
+    found, stack = [], list(reversed(body))
+    while stack:
+        statement = stack.pop()
+        found.append(statement)
+        stack.extend(reversed(inside(statement)))
+    return found
+
+
+def right_sides(statement: Any) -> list[str]:
+    """The texts that a simple statement evaluates, but for what it adds to."""
+    if isinstance(statement, Assign):
+        return [statement.text]
+    if isinstance(statement, Store):
+        return [*statement.index, statement.text]
+    if isinstance(statement, For):
+        return [statement.extent, statement.begin]
+    return [statement.condition] if isinstance(statement, If) else []
+
+
+def assigned(body: Sequence[Any]) -> list[str]:
+    """The numbers that are set, each once."""
+    return list(dict.fromkeys(s.name for s in walk(body) if isinstance(s, Assign)))
+
+
+class RowLoop:
+    """A loop and what goes on between its rows.
+
+    Attributes
+    ----------
+    row : str
+        The loop variable.
+    statements : list of Statement
+        Everything inside, in the order of the text.
+    carried : list of str
+        Numbers that go from row to row.
+    summed : list of str
+        Arrays that all rows add to.
+    names : set of str
+        What is read, what is called among it.
+    independent : bool
+        Whether rows meet in ``carried`` and ``summed`` alone, and only by adding.
+
+    Parameters
+    ----------
+    loop : For
+    scratch : collection of str
+        Arrays that each row fills before it reads them, if nothing outside the loop uses them.
+    """
+
+    def __init__(self, loop: For, scratch: Collection[str] = ()):
+        self.row = loop.variable
+        self.scratch = scratch
+        self.statements = walk(loop.body)
+        self.texts = [t for s in self.statements for t in right_sides(s)]
+        self.names = {n for text in self.texts for n in names_in(text)}
+        simple = all(isinstance(s, (Assign, Store, For, If, Comment)) for s in self.statements)
+        self.carried = self._carried(loop) if simple else []
+        self.summed: list[str] = []
+        self.independent = simple and self._numbers_add() and self._arrays_add()
+
+    def _carried(self, loop: For) -> list[str]:
+        """Numbers that are read, or added to, before this row has set them."""
+        mine = set(assigned(loop.body))
+        known: set[str] = set()
+        found: dict[str, None] = {}
+        stack = [(s, True) for s in reversed(loop.body)]
+        while stack:
+            statement, certain = stack.pop()
+            texts = right_sides(statement)
+            reads = [n for text in texts for n in names_in(text)]
+            if isinstance(statement, Assign):
+                reads += [statement.name] if statement.update or not certain else []
+            found.update(dict.fromkeys(n for n in reads if n in mine and n not in known))
+            if isinstance(statement, Assign) and certain:
+                known.add(statement.name)
+            surely = certain and not isinstance(statement, If)
+            stack += [(s, surely) for s in reversed(inside(statement))]
+        return list(found)
+
+    def _numbers_add(self) -> bool:
+        """Whether numbers that go from row to row are only added to."""
+        changes = [s for s in self.statements if isinstance(s, Assign) and s.name in self.carried]
+        added = all(s.update == "+" for s in changes)
+        return added and not self.names & set(self.carried)
+
+    def _arrays_add(self) -> bool:
+        """Whether arrays are written in the row's own place or added to, and not read elsewhere."""
+        mine = {s.name for s in self.statements if isinstance(s, Assign)}
+        written: dict[str, list[Store]] = {}
+        for statement in self.statements:
+            if isinstance(statement, Store) and statement.array not in self.scratch:
+                written.setdefault(statement.array, []).append(statement)
+        for array, stores in written.items():
+            own = all(s.index and s.index[0] == self.row for s in stores)
+            read = [t for t in self.texts if array in names_in(t)]
+            if own:
+                if not all(self._reads_own_row(array, t) for t in read):
+                    return False
+                continue
+            everywhere = all(self.row not in names_in(i) for s in stores for i in s.index)
+            if read or not everywhere or not all(s.update == "+" for s in stores):
+                return False
+            if mine & {n for s in stores for i in s.index for n in names_in(i)}:
+                return False
+            self.summed.append(array)
+        return True
+
+    def _reads_own_row(self, array: str, text: str) -> bool:
+        places = re.findall(rf"(?<![\w.]){re.escape(array)}\[([^,\]]*)", text)
+        mentions = len(re.findall(rf"(?<![\w.]){re.escape(array)}(?!\w)", text))
+        return len(places) == mentions and all(p.strip() == self.row for p in places)
