@@ -10,7 +10,7 @@ there are is told in the tables.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import RewriteError
 from ..graph.basic import Apply, Constant, Variable
+from ..graph.frozen import FrozenGraph
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType
 from ..graph.where import on_behalf_of
@@ -25,7 +26,7 @@ from .fold import SPREADING, constant_value
 from .pattern import glance
 from .shapes import ShapeEnv
 
-__all__ = ["Rewriter", "fitting"]
+__all__ = ["Rewriter", "Rules", "fitting"]
 
 #: How many rules may follow one another in one place.
 CHAIN_LIMIT = 40
@@ -33,29 +34,74 @@ CHAIN_LIMIT = 40
 GLANCED_INPUTS = 3
 
 
+class Rules:
+    """A list of rules, and which of them are worth trying at nodes that look alike.
+
+    What was found out stays with the list, for all walks that are made with it.
+
+    Parameters
+    ----------
+    rules : sequence
+        Each has ``applies_to(op class)`` and ``may_fit``; called with a node and a `Rewriter`.
+    """
+
+    def __init__(self, rules: Sequence[Any]):
+        self.rules = tuple(rules)
+        self._by_class: dict[type, tuple[Any, ...]] = {}
+        self._by_sight: dict[Any, tuple[Any, ...]] = {}
+
+    def of(self, node: Apply, scope: Any) -> tuple[Any, ...]:
+        """The rules worth trying: the same for all nodes that look alike at first sight."""
+        cls = type(node.op)
+        by_class = self._by_class.get(cls)
+        if by_class is None:
+            by_class = self._by_class[cls] = tuple(r for r in self.rules if r.applies_to(cls))
+        if not by_class or len(node.inputs) > GLANCED_INPUTS:
+            return by_class
+        seen = tuple(glance(v, scope) for v in node.inputs)
+        found = self._by_sight.get((cls, seen))
+        if found is None:
+            found = tuple(r for r in by_class if r.may_fit(node.op, seen))
+            self._by_sight[cls, seen] = found
+        return found
+
+
 class Rewriter:
     """One walk with one list of rules.
 
     Parameters
     ----------
-    rules : sequence
-        Each has ``applies_to(op class)`` and is called with a node and this object.
+    rules : Rules or sequence
     keep : collection of Variable
         Variables that stay themselves, with all behind them; no rule looks through them.
     merge : bool
         Whether equal nodes become one. Without it a graph that no rule changes is returned as it
         is, the very same objects.
+    graph : callable, optional
+        What becomes of a graph inside an Op; by default it stays as it is.
+
+    Attributes
+    ----------
+    met_loops : bool
+        Whether there is an Op with graphs inside.
     """
 
-    def __init__(self, rules: Sequence[Any], keep: Collection[Variable] = (), merge: bool = True):
-        self.rules = tuple(rules)
+    def __init__(
+        self,
+        rules: Rules | Sequence[Any],
+        keep: Collection[Variable] = (),
+        merge: bool = True,
+        graph: Callable[[FrozenGraph], FrozenGraph] = lambda graph: graph,
+    ):
+        self.rules = rules if isinstance(rules, Rules) else Rules(rules)
         self.keep = frozenset(keep)
+        self._graph = graph
+        self.met_loops = False
         self.merge = merge
         self._final: dict[Variable, Variable] = {v: v for v in self.keep}
         self._settled: dict[Any, list[Variable]] = {}
         self._constants: dict[Any, Variable] = {}
         self._uses: Counter[Variable] = Counter()
-        self._rules_of: dict[Any, tuple[Any, ...]] = {}
         self._values: dict[Variable, Any] = {}
 
     def run(self, outputs: Sequence[Variable]) -> list[Variable]:
@@ -88,9 +134,10 @@ class Rewriter:
         """How many places of the given graph need ``variable``."""
         return self._uses[variable]
 
-    def met(self, kind: str) -> bool:
-        """Whether an Op of this kind was looked at."""
-        return any(getattr(cls, "kind", None) == kind for cls in self._rules_of)
+    def graph(self, graph: FrozenGraph) -> FrozenGraph:
+        """What becomes of a graph inside an Op; itself if nothing does."""
+        self.met_loops = True
+        return self._graph(graph)
 
     @cached_property
     def env(self) -> ShapeEnv:
@@ -151,7 +198,7 @@ class Rewriter:
 
     def _rewritten(self, node: Apply, depth: int) -> list[Variable]:
         if depth < CHAIN_LIMIT:
-            for rule in self._rules_for(node):
+            for rule in self.rules.of(node, self):
                 made = rule(node, self)
                 if made is None:
                     continue
@@ -162,21 +209,6 @@ class Rewriter:
         for v in node.outputs:  # final as they are: results of rules may refer to them
             self._final[v] = v
         return node.outputs
-
-    def _rules_for(self, node: Apply) -> tuple[Any, ...]:
-        """The rules worth trying: the same for all nodes that look alike at first sight."""
-        cls = type(node.op)
-        by_class = self._rules_of.get(cls)
-        if by_class is None:
-            by_class = self._rules_of[cls] = tuple(r for r in self.rules if r.applies_to(cls))
-        if not by_class or len(node.inputs) > GLANCED_INPUTS:
-            return by_class
-        seen = tuple(glance(v, self) for v in node.inputs)
-        found = self._rules_of.get((cls, seen))
-        if found is None:
-            found = tuple(r for r in by_class if r.may_fit(node.op, seen))
-            self._rules_of[cls, seen] = found
-        return found
 
     def _wanted(self, node: Apply, made: Any, rule: Any) -> list[Variable] | None:
         """What a rule made, in the types it has to have; None if it says nothing new."""

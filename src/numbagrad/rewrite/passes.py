@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,7 +20,7 @@ from .fold import FOLD
 from .gather import GATHER
 from .hoist import HOIST
 from .loops import LOOPS, last_state
-from .merge import Rewriter
+from .merge import Rewriter, Rules
 from .pattern import Local, Node, Scope, on
 from .shapes import SHAPES
 from .spread import SPREAD
@@ -48,8 +49,9 @@ class Pass:
         Whether it runs at that level alone.
     merge : bool
         Whether equal nodes become one.
-    inside : bool
-        Whether graphs inside Ops are rewritten, by all passes, when the walk meets them.
+    whole : bool
+        Whether graphs inside Ops are rewritten by all passes when the walk meets them; if not, only
+        the rules for what derivatives are taken of are applied to them.
     around : tuple of callable
         If there are loops: what is done about them after the walk, with the whole graph in view.
     rounds : int
@@ -62,9 +64,14 @@ class Pass:
     level: str
     only: bool = False
     merge: bool = True
-    inside: bool = True
+    whole: bool = True
     around: tuple[Callable[..., list[Variable]], ...] = ()
     rounds: int = 1
+
+    @cached_property
+    def table(self) -> Rules:
+        """The rules, and what was found out about where they apply."""
+        return Rules([inside, *self.rules])
 
     def runs_at(self, level: str) -> bool:
         """Whether it belongs to ``level``."""
@@ -78,17 +85,13 @@ def gone_when_compiled(node: Node, scope: Scope) -> Any:
     return node.inputs[0]
 
 
-def within(change: Callable[[FrozenGraph], FrozenGraph]) -> Local:
-    """The rule that changes graphs inside Ops; one that stays as it is is given back itself."""
-
-    def inside(node: Node, scope: Scope) -> Any:
-        """An Op around simpler graphs"""
-        graphs = [change(g) for g in node.op.graphs]
-        if all(a is b for a, b in zip(graphs, node.op.graphs, strict=True)):
-            return None
-        return node.op.with_graphs(graphs).make_node(*node.inputs).outputs
-
-    return on("Control")(inside)
+@on("Control")
+def inside(node: Node, scope: Scope) -> Any:
+    """An Op around simpler graphs"""
+    graphs = [scope.graph(g) for g in node.op.graphs]
+    if all(a is b for a, b in zip(graphs, node.op.graphs, strict=True)):
+        return None
+    return node.op.with_graphs(graphs).make_node(*node.inputs).outputs
 
 
 def _like(graph: FrozenGraph, outputs: Sequence[Variable]) -> FrozenGraph:
@@ -112,7 +115,8 @@ def _stable(graph: FrozenGraph) -> FrozenGraph:
 
 #: What is done before derivatives are taken. A gradient of ``trace[-1]`` is one of the last state;
 #: of the trace it would be zero nearly everywhere.
-_STABLE_FORM: list[Any] = [within(_stable), *STABILIZE, last_state]
+STABLE: list[Any] = [*STABILIZE, last_state]
+_STABLE_RULES = Rules([inside, *STABLE])
 
 CONTROLS: list[Local] = [gone_when_compiled]
 
@@ -123,10 +127,10 @@ PASSES: list[Pass] = [
     # as they were made, before each is simplified in its own way.
     Pass(
         "stabilize",
-        [*CONTROLS, *_STABLE_FORM],
+        [*CONTROLS, *STABLE],
         "default",
         merge=False,
-        inside=False,
+        whole=False,
         around=(pruned, united),
     ),
     Pass(
@@ -188,7 +192,6 @@ class _Rewriting:
     def __init__(self, level: str):
         self.passes = [step for step in PASSES if step.runs_at(level)]
         self.done: dict[FrozenGraph, FrozenGraph] = {}
-        self.inside = within(self.graph)
 
     def run(self, outputs: Sequence[Variable], keep: Collection[Variable]) -> list[Variable]:
         """The outputs of the rewritten graph."""
@@ -202,9 +205,9 @@ class _Rewriting:
     def _walk(
         self, step: Pass, outputs: Sequence[Variable], keep: Collection[Variable]
     ) -> tuple[list[Variable], bool]:
-        rules = [self.inside, *step.rules] if step.inside else step.rules
-        walk = Rewriter(rules, keep, step.merge)
-        return walk.run(outputs), walk.met("Control")
+        graph = self.graph if step.whole else _stable
+        walk = Rewriter(step.table, keep, step.merge, graph)
+        return walk.run(outputs), walk.met_loops
 
     def _around_loops(
         self, step: Pass, outputs: list[Variable], keep: Collection[Variable]
@@ -251,7 +254,7 @@ def stabilized(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> 
     >>> pp(stabilized([T.log(1 + T.exp(x))])[0])
     'softplus(x)'
     """
-    return Rewriter(_STABLE_FORM, keep, merge=False).run(outputs)
+    return Rewriter(_STABLE_RULES, keep, merge=False, graph=_stable).run(outputs)
 
 
 def simplified(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
@@ -278,4 +281,4 @@ def simplified(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> 
     >>> pp(simplified([ng.gradient.zero_grad(x + 0) ** 2])[0])
     'sqr(zero_grad(x))'
     """
-    return Rewriter(PASSES[-1].rules, keep).run(outputs)
+    return Rewriter(PASSES[-1].table, keep).run(outputs)

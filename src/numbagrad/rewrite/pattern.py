@@ -63,6 +63,9 @@ class Scope(Protocol):
     def uses(self, variable: Variable) -> int:
         """How many nodes of the graph that is rewritten need ``variable``."""
 
+    def graph(self, graph: Any) -> Any:
+        """What becomes of a graph inside an Op; itself if nothing does."""
+
     @property
     def env(self) -> Any:
         """The sizes of variables, a `ShapeEnv`."""
