@@ -25,7 +25,7 @@ from ...ops.kinds import Block, Elementwise, Reduction, View
 __all__ = ["choose", "dependent", "price_of_saving"]
 
 #: Multiplications that take as long as storing a number and reading it again.
-SAVE = 8.0
+SAVE = 16.0
 #: A size that is not known.
 SIZE = 32.0
 #: How many elements of an array are computed in the time of one scalar.
