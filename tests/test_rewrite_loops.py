@@ -557,6 +557,17 @@ def test_a_sum_of_products_is_one_product():
     assert counts(node) == (1, 1, 0, 1)
 
 
+def test_only_the_new_rows_are_turned_around():
+    def step(x, y, s, t):
+        g = T.tanh(x + y)
+        return [s + x[:, None] * g, t + y[:, None] * g], []
+
+    zeros = T.zeros_like(W)
+    made = rewritten(*loop(step, X.shape[0], [X[::-1], Y[::-1]], [zeros, zeros]))
+    assert [pp(x).split(".T")[0] for x in made] == ["(X", "(Y"]
+    assert made[0].owner.inputs[1] is made[1].owner.inputs[1]
+
+
 def test_sums_of_products_that_are_looked_at_stay():
     def step(x, s):
         after = s + x[:, None] * T.exp(x)

@@ -49,6 +49,8 @@ def test_equal_sizes_are_one_object():
     assert not env.same(n, n + 1)
     assert env.same(T.exp(X).shape[0], X.shape[0])
     assert env.same(n // 2, n // 2)
+    assert env.same(T.maximum(n - 1, 0), T.maximum(0, n - 1))
+    assert not env.same(n // 2, 2 // n)
     assert not env.obligations
 
 

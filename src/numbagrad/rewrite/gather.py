@@ -16,6 +16,7 @@ from ..config import config
 from ..graph.basic import Variable
 from ..graph.registry import OPS
 from ..graph.traverse import toposort
+from ..ops.index_patterns import FULL, Span
 from ..ops.products import dot_tn
 from .loop import Loop, State
 from .loops import new_dimensions
@@ -23,6 +24,8 @@ from .pattern import Local, Node, Scope, on
 
 __all__ = ["GATHER"]
 
+_BACKWARDS = slice(None, None, -1)
+_REVERSED = Span(None, None, -1)
 #: A matrix known to have fewer elements is added up in the loop.
 SMALL = 64
 
@@ -50,7 +53,9 @@ def products_after(node: Node, scope: Scope) -> Any:
     rows = dict.fromkeys(v for f in found.values() for v in (f.left, f.right))
     made = replace(loop, states=tuple(kept), traced=(*loop.traced, *rows)).node()
     n, m = len(kept), len(loop.traced)
-    all_rows = dict(zip(rows, made.outputs[n + m :], strict=True))
+    elements = {g.inside: g.outside for g in loop.sequences}
+    traces = zip(rows, made.outputs[n + m :], strict=True)
+    all_rows = {v: elements.get(v, trace) for v, trace in traces}
     states = iter(made.outputs)
     last = [
         _total(found[s.inside], all_rows) if s.inside in found else next(states)
@@ -112,8 +117,26 @@ def _product(v: Any) -> tuple[Any, Any] | None:
 
 
 def _total(found: _Sum, rows: dict[Variable, Any]) -> Any:
-    left, right = (_as_rows(rows[v]) for v in (found.left, found.right))
-    return OPS[found.sign](found.state.outside, dot_tn(left, right))
+    left, right = rows[found.left], rows[found.right]
+    # Elements that are read from the last one on: nothing is turned around, or the new rows, which
+    # may be part of several products.
+    forward, back = (_turned_back(x) for x in (left, right))
+    if forward is not None and back is not None:
+        left, right = forward, back
+    elif forward is not None:
+        left, right = forward, OPS["subtensor"](right, _BACKWARDS)
+    elif back is not None:
+        left, right = OPS["subtensor"](left, _BACKWARDS), back
+    return OPS[found.sign](found.state.outside, dot_tn(_as_rows(left), _as_rows(right)))
+
+
+def _turned_back(x: Any) -> Any:
+    """What ``x`` has the rows of, from the last to the first."""
+    node = x.owner
+    if node is None or type(node.op).__name__ != "Subtensor":
+        return None
+    first, *rest = node.op.pattern
+    return node.inputs[0] if first == _REVERSED and all(e == FULL for e in rest) else None
 
 
 def _as_rows(x: Any) -> Any:

@@ -267,6 +267,8 @@ class ShapeEnv:
         """An unknown for an integer that is no polynomial: by Op and operands, or by itself."""
         if not known:
             return self._new_atom(("value", variable), variable)
+        if getattr(node.op, "commutative", False):
+            known = sorted(known)
         numbers = [_as_int(p) for p in known]
         key = (node.op, *known)
         if key in self._atom_of:
