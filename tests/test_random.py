@@ -126,3 +126,99 @@ def test_without_a_size_parameters_broadcast():
 
 def test_every_distribution_is_tested():
     assert len(DRAWS) == len(set(ALL) - {"chisquare", "betabinom"})
+
+
+# -- whole vectors ---------------------------------------------------------------------------------
+
+P = np.random.default_rng(0).dirichlet(np.ones(4), size=3)
+ALPHAS = A([[0.5, 1.0, 2.0], [3.0, 0.01, 0.02]])
+MEAN, COV = A([1.0, 2.0, 3.0]), A([[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 1.5]])
+
+ARRAYS = [
+    ("dirichlet", (ALPHAS[0],), {"size": (2, 3)}, lambda r: r.dirichlet(ALPHAS[0], (2, 3))),
+    ("dirichlet", (ALPHAS,), {}, lambda r: np.stack([r.dirichlet(a) for a in ALPHAS])),
+    (
+        "dirichlet", (ALPHAS,), {"size": (4, 2)},
+        lambda r: np.stack([[r.dirichlet(a) for a in ALPHAS] for _ in range(4)]),
+    ),
+    ("multinomial", (7, P[0]), {}, lambda r: r.multinomial(7, P[0])),
+    ("multinomial", ([3, 4, 50], P), {}, lambda r: r.multinomial([3, 4, 50], P)),
+    ("multinomial", (7, P), {"size": (2, 3)}, lambda r: r.multinomial(7, P, (2, 3))),
+    ("choice", (5,), {"size": (2, 3)}, lambda r: r.choice(5, (2, 3))),
+    ("choice", (5,), {}, lambda r: r.choice(5)),
+    ("choice", (P,), {"size": 2, "replace": False}, lambda r: r.choice(P, 2, replace=False)),
+    (
+        "choice", (A([2.0, 3, 4, 5]),), {"size": (2, 2), "replace": False, "p": P[0]},
+        lambda r: r.choice(A([2.0, 3, 4, 5]), (2, 2), replace=False, p=P[0]),
+    ),
+    ("choice", (4,), {"size": 7, "p": P[0]}, lambda r: r.choice(4, 7, p=P[0])),
+    ("permutation", (6,), {}, lambda r: r.permutation(6)),
+    ("permutation", (P,), {}, lambda r: r.permutation(P)),
+    (
+        "categorical", (P[0],), {"size": 9},
+        lambda r: np.searchsorted(P[0].cumsum(), r.uniform(size=9)),
+    ),
+    (
+        "multivariate_normal", (MEAN, COV), {},
+        lambda r: r.multivariate_normal(MEAN, COV, method="cholesky"),
+    ),
+    (
+        "multivariate_normal", (MEAN, COV), {"size": (4, 2)},
+        lambda r: r.multivariate_normal(MEAN, COV, (4, 2), method="cholesky"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", [None, "reference"])
+def test_vectors_are_those_of_numpy(mode):
+    draws, updates = [], {}
+    # The kernels have tests of their own: what is compiled here is how they are called.
+    rows = ARRAYS if mode else [ARRAYS[k] for k in (2, 5, 8, 10, 12, 15)]
+    for name, arguments, options, _ in rows:
+        rng = R.shared_rng(seed=5)
+        next_rng, x = getattr(R, name)(*arguments, **options, rng=rng, return_next_rng=True)
+        draws.append(x)
+        updates[rng] = next_rng
+    made = ng.function([], draws, updates=updates, mode=mode)()
+    for (name, _, _, judge), x, rng in zip(rows, made, updates, strict=True):
+        other = np.random.default_rng(5)
+        want = np.asarray(judge(other))
+        assert x.dtype == want.dtype
+        if name == "multivariate_normal":  # products round as this package's do
+            np.testing.assert_allclose(x, want, rtol=1e-13)
+        else:
+            np.testing.assert_array_equal(x, want, err_msg=name)
+        assert rng.get_value().bit_generator.state == other.bit_generator.state
+
+
+def test_batches_of_normal_vectors():
+    rng = np.random.default_rng(1)
+    covs = np.stack([COV, 2 * COV])
+    x = R.multivariate_normal(MEAN, covs, rng=R.shared_rng(seed=1)).eval()
+    z = rng.standard_normal((2, 3))
+    want = MEAN + np.einsum("bij,bj->bi", np.linalg.cholesky(covs), z)
+    np.testing.assert_allclose(x, want, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: R.dirichlet([1.0, -1.0]), "alpha < 0"),
+        (lambda: R.multinomial(3, [0.5, 0.9, 0.0]), "1"),
+        (lambda: R.multinomial(-3, [0.5, 0.5]), "n < 0"),
+        (lambda: R.categorical([0.5, 0.2]), "do not sum to 1"),
+        (lambda: R.choice(3, size=4, replace=False), "larger sample|no more can be drawn"),
+        (lambda: R.permutation(T.constant(2) - 5), "negative"),
+        (lambda: R.choice(4, (T.constant(2) - 5, T.constant(2) - 3), p=P[0]), "negative"),
+    ],
+)
+def test_wrong_parameters_of_vectors_name_the_line(draw, words):
+    x = draw()
+    with pytest.raises(ValueError, match=rf"(?s)({words}).*test_random.py"):
+        x.eval()
+
+
+def test_wrong_parameters_of_vectors_name_the_line_in_compiled_code():
+    f = ng.function([], R.categorical([0.5, 0.2]))
+    with pytest.raises(ValueError, match=r"(?s)do not sum to 1.*test_random.py"):
+        f()

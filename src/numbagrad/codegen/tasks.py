@@ -589,14 +589,19 @@ class TaskList:
                 arguments.append(self.table.cast(self.element(variable, ()), dtype))
             else:
                 arguments.append(self.whole(variable, dtype))
-        targets = []
+        targets, before = [], set()
         for variable in node.outputs:
+            if not isinstance(variable.type, TensorType):  # the generator after the draws
+                rng = self.buffers[variable] = self.buffers[node.inputs[0]]
+                before = set(self.writers(rng))
+                self._writers.setdefault(rng.number, set()).add(len(self.tasks))
+                continue
             # A size that depends on values is a size of the result itself.
             buffer = self._buffer(variable, (), self._role(variable))
             self.buffers[variable] = buffer
             buffer.extents = self.shape(variable)
             targets.append(buffer)
-        self._add("call", node, targets, [], {}, (), None, arguments=arguments)
+        self._add("call", node, targets, [], {}, (), None, after=before, arguments=arguments)
 
     def _output(self, variable: Variable) -> Buffer:
         """The buffer returned for an output: always one that nothing else is."""

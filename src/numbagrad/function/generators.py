@@ -15,7 +15,6 @@ from typing import Any
 from ..graph.basic import Apply, Variable
 from ..graph.generators import RandomGeneratorType
 from ..graph.traverse import toposort
-from ..ops.draws import Draw
 
 __all__ = ["Plan", "Separated", "is_generator", "locked", "plan_of", "separate"]
 
@@ -29,9 +28,12 @@ def _before(variable: Variable) -> Variable:
     """The generator that became ``variable`` by the draws of its node."""
     node = variable.owner
     assert node is not None
-    if isinstance(node.op, Draw):
-        return node.inputs[0]
-    found: Variable = node.op.generator_of(node, node.outputs.index(variable))  # type: ignore[attr-defined]
+    rule = getattr(node.op, "generator_of", None)
+    if rule is None:
+        raise TypeError(
+            f"{node.op} returns a generator but does not say of which of its inputs (generator_of)"
+        )
+    found: Variable = rule(node, node.outputs.index(variable))
     return found
 
 

@@ -7,12 +7,23 @@ when it compiles a function that mentions ``lapack.cholesky``. Only names of sub
 
 from ..lazy import lazy_module
 
-__all__ = ["blas", "integer", "lapack", "random", "sequential", "sorting", "special", "symbols"]
+__all__ = [
+    "blas",
+    "integer",
+    "lapack",
+    "random",
+    "random_arrays",
+    "sequential",
+    "sorting",
+    "special",
+    "symbols",
+]
 
 blas = lazy_module(f"{__name__}.blas")
 integer = lazy_module(f"{__name__}.integer")
 lapack = lazy_module(f"{__name__}.lapack")
 random = lazy_module(f"{__name__}.random")
+random_arrays = lazy_module(f"{__name__}.random_arrays")
 sequential = lazy_module(f"{__name__}.sequential")
 sorting = lazy_module(f"{__name__}.sorting")
 special = lazy_module(f"{__name__}.special")

@@ -21,7 +21,8 @@ from numba import njit
 from ._pointers import random_intrinsic
 from ._scalars import rounded
 
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+# Without a word about it, Numba compiles a function with the fast mathematics of its first caller.
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 _WORD = ir.IntType(64)
 
 # -- continuous, one call -------------------------------------------------------------------------
@@ -144,6 +145,17 @@ integers = random_intrinsic(
         ir.Constant(_WORD, 0), ir.Constant(ir.IntType(1), 0),
     ),
     words="``Generator.integers(low, high)`` of dtype int64.",
+)  # fmt: skip
+bounded = random_intrinsic(
+    "bounded", "i", "random_bounded_uint64",
+    arrange=lambda b, last: (
+        ir.Constant(_WORD, 0), last, ir.Constant(_WORD, 0), ir.Constant(ir.IntType(1), 0),
+    ),
+    words="``Generator.integers(last, endpoint=True)`` of dtype int64.",
+)  # fmt: skip
+interval = random_intrinsic(
+    "interval", "i", "random_interval",
+    words="From 0 to its argument, by rejection of masked bits, as ``Generator.permutation`` does.",
 )  # fmt: skip
 bernoulli = random_intrinsic(
     "bernoulli", "d", "random_binomial",

@@ -12,7 +12,7 @@ import numpy as np
 from ..graph.registry import OPS
 from ..graph.tensor import as_tensor
 from ..kernels import random
-from .distributions import at_least_zero, distribution, enter, positive, probability
+from .distributions import at_least_zero, distribution, enter, probability
 from .draws import Constraint, Draw
 from .gamma_draws import beta
 
@@ -30,6 +30,12 @@ __all__ = [
 #: NumPy's own bounds, beyond which the numbers of its algorithms are not exact.
 _POISSON_MAX = float(np.iinfo(np.int64).max - np.sqrt(np.iinfo(np.int64).max) * 10)
 _HYPERGEOMETRIC_MAX = 10**9
+
+
+def _poisson_can(n: Any, p: Any) -> Any:
+    """Whether (1-p)/p (n + 10 √n), about the largest mean of a Poisson draw, is allowed."""
+    rest = _POISSON_MAX * p - (1 - p) * n
+    return (rest >= 0) & (rest * rest >= 100 * (1 - p) * (1 - p) * n)
 
 
 class IntegersRV(Draw):
@@ -98,7 +104,11 @@ class NegativeBinomialRV(Draw):
     """
 
     arguments = {"n": "float64", "p": "float64"}
-    constraints = (positive("n"), probability("p", above_zero=True))
+    constraints = (
+        Constraint(("n",), lambda n: n > 0, "n <= 0 or n is NaN"),
+        probability("p", above_zero=True),
+        Constraint(("n", "p"), _poisson_can, "n is too large or p too small"),
+    )
     natural = "int64"
 
     def template(rng, n, p):

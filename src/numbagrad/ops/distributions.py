@@ -38,8 +38,8 @@ def at_least_zero(name: str) -> Constraint:
 
 
 def positive(name: str) -> Constraint:
-    """``name`` is positive and no NaN."""
-    return Constraint((name,), lambda x: x > 0, f"{name} <= 0 or {name} is NaN")
+    """``name`` is positive; NaN passes, as in NumPy."""
+    return Constraint((name,), lambda x: (x > 0) | (x != x), f"{name} <= 0")
 
 
 def probability(name: str, above_zero: bool = False) -> Constraint:

@@ -241,6 +241,10 @@ class Draw(Declared, abstract=True):
             ]
         return pairs
 
+    def generator_of(self, node: Apply, k: int) -> Variable:
+        """The input whose draws end in the generator that is output ``k``."""
+        return node.inputs[0]
+
     def parameters_of(self, node: Apply) -> list[Any]:
         """The parameters among the inputs of a node."""
         return list(node.inputs[1 + max(self.sized, 0) :])
