@@ -50,6 +50,10 @@ class Engine(ABC):
     def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
         """The workload as a function of the arrays that `load` returns."""
 
+    def takes(self, workload: Workload) -> bool:
+        """Whether the workload is written for this library."""
+        return True
+
     def load(self, arrays: Arrays) -> Sequence[Any]:
         """The arrays as this library likes to have them; not timed."""
         return arrays
@@ -77,6 +81,44 @@ class NumPy(Engine):
         return workload.plain
 
 
+class NumbaByHand(Engine):
+    """What a person would write for ``numba.njit``, derivatives worked out on paper."""
+
+    name = "Numba by hand"
+    packages = ("numba",)
+
+    def open(self, scratch: Path) -> None:
+        self.numba = import_peer("numba", "numba")
+
+    def takes(self, workload: Workload) -> bool:
+        return workload.numba is not None
+
+    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+        assert workload.numba is not None
+        return workload.numba(self.numba)
+
+
+class PyTorch(Engine):
+    """Eager PyTorch on the CPU with 64-bit numbers."""
+
+    name = "PyTorch"
+    packages = ("torch",)
+    compiles = False
+
+    def open(self, scratch: Path) -> None:
+        self.torch = import_peer("torch", "PyTorch")
+
+    def takes(self, workload: Workload) -> bool:
+        return workload.torch is not None
+
+    def load(self, arrays: Arrays) -> Sequence[Any]:
+        return [self.torch.from_numpy(np.array(array)) for array in arrays]
+
+    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+        assert workload.torch is not None
+        return workload.torch(self.torch)
+
+
 def numbagrad_language(ng: Any, T: Any) -> Language:
     """How numbagrad says what workloads ask for."""
     return Language(
@@ -86,6 +128,7 @@ def numbagrad_language(ng: Any, T: Any) -> Language:
         lambda y, x, forward: ng.jacobian(y, x, mode="forward" if forward else "reverse"),
         ng.hessian,
         lambda cost, x: ng.hessian(cost, x, sparsity="detect", result="sparse").data,
+        lambda *given: ng.scan(*given, return_updates=False),
     )
 
 
@@ -161,6 +204,7 @@ class PyTensor(Engine):
             gradient.hessian_vector_product,
             lambda y, x, forward: gradient.jacobian(y, x),
             gradient.hessian,
+            scan=lambda *given: self.pytensor.scan(*given, return_updates=False),
         )
         if self.mode == "CVM" and not self.pytensor.config.cxx:
             raise UnavailableError("PyTensor finds no C++ compiler")
@@ -186,9 +230,11 @@ def all_engines() -> list[Engine]:
     return [
         NumbaGrad(),
         NumPy(),
+        NumbaByHand(),
         JAX(),
         PyTensor("PyTensor Numba", "NUMBA"),
         PyTensor("PyTensor C", "CVM"),
+        PyTorch(),
     ]
 
 

@@ -69,7 +69,8 @@ def open_engines(
         except UnavailableError as reason:
             skipped[engine.name] = str(reason)
             continue
-        engine.build(warm_up, warm_up.quick)(*engine.load(arrays))
+        if engine.takes(warm_up):
+            engine.build(warm_up, warm_up.quick)(*engine.load(arrays))
         opened.append(engine)
     return opened, skipped
 
@@ -105,6 +106,8 @@ def compile_all(
     timings: dict[str, Timing] = {}
     ready: dict[str, tuple[Call, Sequence[Any]]] = {}
     for engine in engines:
+        if not engine.takes(workload):
+            continue
         timing = timings[engine.name] = Timing()
         arguments = engine.load(arrays)
         gc.collect()

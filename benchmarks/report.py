@@ -124,6 +124,28 @@ def print_targets(rows: Sequence[Mapping[str, Any]]) -> None:
         print(f"  {row['words']} (wanted: {row['wanted']}): {mark}", flush=True)
 
 
+def print_against(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
+    """Each library's times in this run against an earlier one's; only ratios of ratios are fair.
+
+    The machine may have been faster then, so numbagrad's change is also given relative to NumPy's.
+    """
+    print(f"\nagainst the run of {earlier['machine']['date']}: above 1 is slower now")
+    for label, entry in result["workloads"].items():
+        old = earlier["workloads"].get(label, {"libraries": {}})["libraries"]
+        changes = {
+            name: row["best_s"] / old[name]["best_s"]
+            for name, row in entry["libraries"].items()
+            if "best_s" in row and "best_s" in old.get(name, {})
+        }
+        base = changes.get(entry["base"])
+        if base is None:
+            continue
+        words = f"  {label:<32} {entry['base']} {times(base)}"
+        if "NumPy" in changes:
+            words += f", relative to NumPy {times(base / changes['NumPy'])}"
+        print(words)
+
+
 def versions(engines: list[Engine]) -> dict[str, str]:
     """Versions of everything that took part."""
     return {name: v for engine in engines for name, v in engine.versions().items()}

@@ -12,6 +12,10 @@ from benchmarks.engines import Engine
 from benchmarks.measure import Effort, in_turns
 from benchmarks.report import seconds
 from benchmarks.workload import Workload
+from benchmarks.workloads.elementwise import ELEMENTWISE
+from benchmarks.workloads.garch import GARCH
+from benchmarks.workloads.kalman import KALMAN
+from benchmarks.workloads.logistic import LOGISTIC
 from benchmarks.workloads.logistic_parts import LOGISTIC_GRADIENT, LOGISTIC_PRODUCT
 from benchmarks.workloads.rosenbrock_parts import (
     ROSENBROCK_ALL,
@@ -45,6 +49,12 @@ TARGETS: tuple[Peer | Own, ...] = (
     Peer(ROSENBROCK_ALL, {"n": 1_000}, "PyTensor", 2.0),
     Peer(ROSENBROCK_ALL, {"n": 1_000}, "JAX", 3.0),
     Peer(ROSENBROCK_BANDED, {"n": 200}, "JAX", 2.0),
+    Peer(ELEMENTWISE, {"n": 1_000_000}, "JAX", 3.0),
+    Peer(LOGISTIC, {"n": 10_000, "d": 50}, "JAX", 2.0),
+    Peer(GARCH, {"n": 10_000}, "JAX", 2.0),
+    Peer(GARCH, {"n": 10_000}, "PyTensor", 50.0),
+    Peer(GARCH, {"n": 10_000}, "Numba by hand", 1 / 1.3),
+    Peer(KALMAN, {"n": 1_000, "d": 8}, "JAX", 3.0),
     Own(ROSENBROCK_SPARSE, ROSENBROCK_GRADIENT, {"n": 10_000}, 100.0),
     Own(LOGISTIC_PRODUCT, LOGISTIC_GRADIENT, {"n": 10_000, "d": 50}, 2.2),
 )

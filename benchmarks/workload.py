@@ -22,6 +22,7 @@ class Language:
     jacobian: Callable[..., Any]  # jacobian(expression, wrt, forward): a wish for the mode
     hessian: Callable[..., Any]  # hessian(cost, wrt)
     sparse_hessian: Callable[..., Any] | None = None  # its entries row by row, if it finds them
+    scan: Callable[..., Any] | None = None  # scan(step, sequences, outputs_info, others): traces
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Workload:
         The same by hand in NumPy, derivatives included; returns the outputs in the same order.
     jax
         ``jax(jax_module)`` gives a function for ``jax.jit``.
+    numba
+        ``numba(numba_module)`` gives what a person would write and decorate with ``njit``.
+    torch
+        ``torch(torch_module)`` gives a function of tensors.
     rtol
         How far results may lie apart, relative to the largest entry of each output.
     more
@@ -63,6 +68,8 @@ class Workload:
     more: Sequence[Mapping[str, int]] = ()
     group: str = "models"
     sized: bool = False
+    numba: Callable[[Any], Callable[..., Any]] | None = None
+    torch: Callable[[Any], Callable[..., Any]] | None = None
 
     def inputs(self, sizes: Mapping[str, int]) -> Arrays:
         """The inputs at these sizes, the same ones every time."""

@@ -5,7 +5,9 @@
 
 from benchmarks.workload import Workload
 from benchmarks.workloads.elementwise import ELEMENTWISE
+from benchmarks.workloads.garch import GARCH
 from benchmarks.workloads.jacobians import JACOBIAN_SQUARE, JACOBIAN_TALL, JACOBIAN_WIDE
+from benchmarks.workloads.kalman import KALMAN
 from benchmarks.workloads.logistic import LOGISTIC
 from benchmarks.workloads.logistic_parts import (
     LOGISTIC_GRADIENT,
@@ -41,4 +43,6 @@ WORKLOADS: tuple[Workload, ...] = (
     LOGISTIC_HESSIAN,
     ROSENBROCK_BANDED,
     ROSENBROCK_SPARSE,
+    GARCH,
+    KALMAN,
 )

@@ -50,6 +50,34 @@ def jax(jax):
     return run
 
 
+def numba(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(x, y):
+        cost, dx, dy = 0.0, np.empty_like(x), np.empty_like(y)
+        for i in range(len(x)):
+            a, b = x[i], y[i]
+            t, e = np.tanh(a), np.exp(-0.5 * a * a)
+            log, s, c = np.log1p(b * b), np.sin(a + b), np.cos(a + b)
+            r = 1.0 / (1.0 + a * a)
+            cost += t * e + log * s * r
+            dx[i] = (1.0 - t * t) * e - t * a * e + log * c * r - 2.0 * a * log * s * r * r
+            dy[i] = 2.0 * b / (1.0 + b * b) * s * r + log * c * r
+        return np.array(cost), dx, dy
+
+    return run
+
+
+def torch(torch):
+    def run(x, y):
+        x, y = x.requires_grad_(), y.requires_grad_()
+        bell = torch.tanh(x) * torch.exp(-0.5 * x**2)
+        wave = torch.log1p(y**2) * torch.sin(x + y) / (1.0 + x**2)
+        cost = torch.sum(bell + wave)
+        return [cost.detach(), *torch.autograd.grad(cost, [x, y])]
+
+    return run
+
+
 ELEMENTWISE = Workload(
     "elementwise",
     "elementwise value and gradient",
@@ -59,4 +87,6 @@ ELEMENTWISE = Workload(
     symbolic,
     plain,
     jax,
+    numba=numba,
+    torch=torch,
 )

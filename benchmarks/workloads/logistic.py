@@ -48,6 +48,47 @@ def jax(jax):
     return run
 
 
+def numba(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(X, y, w, p):
+        n, d = X.shape
+        loss, gradient, product = 0.0, np.zeros(d), np.zeros(d)
+        for i in range(n):
+            z, q = 0.0, 0.0
+            for j in range(d):
+                z += X[i, j] * w[j]
+                q += X[i, j] * p[j]
+            e = np.exp(-abs(z))
+            loss += max(z, 0.0) + np.log1p(e) - y[i] * z
+            s = 1.0 / (1.0 + e) if z >= 0.0 else e / (1.0 + e)
+            r, q = s - y[i], q * s * (1.0 - s)
+            for j in range(d):
+                gradient[j] += r * X[i, j]
+                product[j] += q * X[i, j]
+        square = 0.0
+        for j in range(d):
+            gradient[j] = gradient[j] / n + 0.1 * w[j]
+            product[j] = product[j] / n + 0.1 * p[j]
+            square += w[j] * w[j]
+        return np.array(loss / n + 0.05 * square), gradient, product
+
+    return run
+
+
+def torch(torch):
+    softplus = torch.nn.functional.softplus
+
+    def run(X, y, w, p):
+        w = w.requires_grad_()
+        z = X @ w
+        loss = torch.mean(softplus(z) - y * z) + 0.05 * torch.sum(w**2)
+        (gradient,) = torch.autograd.grad(loss, w, create_graph=True)
+        (product,) = torch.autograd.grad(gradient @ p, w)
+        return [loss.detach(), gradient.detach(), product]
+
+    return run
+
+
 LOGISTIC = Workload(
     "logistic",
     "logistic regression: loss, gradient, HVP",
@@ -57,4 +98,6 @@ LOGISTIC = Workload(
     symbolic,
     plain,
     jax,
+    numba=numba,
+    torch=torch,
 )

@@ -56,6 +56,16 @@ def jax(jax):
     return run
 
 
+def torch(torch):
+    def run(X, Y, W, b, V, c):
+        parameters = [v.requires_grad_() for v in (W, b, V, c)]
+        z = torch.tanh(X @ W + b) @ V + c
+        loss = torch.mean(torch.logsumexp(z, dim=1) - torch.sum(Y * z, dim=1))
+        return [loss.detach(), *torch.autograd.grad(loss, parameters)]
+
+    return run
+
+
 MLP = Workload(
     "mlp",
     "network of one hidden layer: loss and gradients",
@@ -65,4 +75,5 @@ MLP = Workload(
     symbolic,
     plain,
     jax,
+    torch=torch,
 )

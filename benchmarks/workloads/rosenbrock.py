@@ -48,6 +48,24 @@ def jax(jax):
     return run
 
 
+def numba(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(x, p):
+        n = len(x)
+        value, gradient, product = 0.0, np.zeros(n), np.zeros(n)
+        for i in range(n - 1):
+            a, b, pa, pb = x[i], x[i + 1], p[i], p[i + 1]
+            gap = b - a * a
+            value += 100.0 * gap * gap + (1.0 - a) ** 2
+            gradient[i] += -400.0 * a * gap - 2.0 * (1.0 - a)
+            gradient[i + 1] += 200.0 * gap
+            product[i] += (1200.0 * a * a - 400.0 * b + 2.0) * pa - 400.0 * a * pb
+            product[i + 1] += 200.0 * pb - 400.0 * a * pa
+        return np.array(value), gradient, product
+
+    return run
+
+
 ROSENBROCK = Workload(
     "rosenbrock",
     "Rosenbrock: value, gradient, HVP",
@@ -57,4 +75,5 @@ ROSENBROCK = Workload(
     symbolic,
     plain,
     jax,
+    numba=numba,
 )

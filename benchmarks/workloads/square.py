@@ -23,4 +23,16 @@ def jax(jax):
     return lambda x: (gradient(x),)
 
 
-SQUARE = Workload("square", "gradient of x**2, one number", {}, {}, data, symbolic, plain, jax)
+def numba(numba):
+    @numba.njit
+    def run(x):
+        result = np.empty(())
+        result[()] = 2.0 * x[()]
+        return (result,)
+
+    return run
+
+
+SQUARE = Workload(
+    "square", "gradient of x**2, one number", {}, {}, data, symbolic, plain, jax, numba=numba
+)
