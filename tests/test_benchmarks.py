@@ -1,12 +1,14 @@
 """The benchmarks' workloads compute the same in numbagrad and by hand; nothing is timed here."""
 
+import numba
 import numpy as np
 import pytest
 
 import numbagrad as ng
+from benchmarks import child
 from benchmarks.engines import numbagrad_language, same_results
 from benchmarks.measure import Timing
-from benchmarks.report import seconds, summary
+from benchmarks.report import print_against, seconds, summary
 from benchmarks.targets import TARGETS, Own, Peer, reached
 from benchmarks.workloads import WARM_UP, WORKLOADS
 from numbagrad import tensor as T
@@ -76,3 +78,33 @@ def test_targets_are_read_off_the_fastest_engine_of_a_peer():
 def test_names_of_workloads_differ():
     names = [workload.label(s) for workload in WORKLOADS for s in (workload.full, *workload.more)]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "workload", [w for w in WORKLOADS if w.numba is not None], ids=lambda workload: workload.name
+)
+def test_what_is_written_by_hand_for_numba_agrees(workload):
+    arrays = workload.inputs(workload.quick)
+    made = workload.numba(numba)(*arrays)
+    assert same_results(made, workload.plain(*arrays), workload.rtol) is None
+
+
+def test_growing_graphs_are_the_same_in_numpy():
+    x = np.linspace(-1.0, 1.0, 5)
+    steps = child.random_steps(40)
+    assert steps == child.random_steps(40)
+    z = T.dvector("z")
+    value = T.sum(child.follow(steps, z, child.functions_of(T))).eval({z: x})
+    np.testing.assert_allclose(value, child.follow(steps, x, child.functions_of(np)).sum())
+
+
+def test_an_earlier_run_is_compared_library_by_library(capsys):
+    def run(ours, numpy):
+        rows = {"numbagrad": {"best_s": ours}, "NumPy": {"best_s": numpy}, "JAX": {"error": "no"}}
+        entry = {"libraries": rows, "base": "numbagrad"}
+        return {"machine": {"date": "2026-01-01"}, "workloads": {"one": entry}}
+
+    print_against(run(4.0, 2.0), run(2.0, 2.0))
+    assert "numbagrad 2.00x, relative to NumPy 2.00x" in capsys.readouterr().out
+    print_against(run(4.0, 2.0), {"machine": {"date": "then"}, "workloads": {}})
+    assert "numbagrad" not in capsys.readouterr().out
