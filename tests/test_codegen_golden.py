@@ -14,6 +14,21 @@ from numbagrad.codegen.plan import plan
 from numbagrad.rewrite import rewrite
 
 
+def garch():
+    """The model of the chapter on loops: a value and its gradient, through a loop."""
+    e = T.dvector("e")
+    omega, alpha, beta = T.dscalars("omega", "alpha", "beta")
+
+    def step(e, square, variance):
+        variance = omega + alpha * square + beta * variance
+        return e**2, variance
+
+    (_, variance), _ = ng.scan(step, sequences=e, outputs_info=[1.0, 1.0])
+    loss = 0.5 * T.sum(T.log(variance) + e**2 / variance)
+    loss.name = "loss"
+    return [e, omega, alpha, beta], [loss, *ng.grad(loss, [omega, alpha, beta])]
+
+
 def rows():
     """Name, inputs, outputs."""
     x, y, v = T.dscalar("x"), T.dvector("y"), T.dvector("v")
@@ -54,6 +69,7 @@ def rows():
     yield "set_element", [y, x], y[0].set(x)
     yield "join", [y, v], T.concatenate([y, v * 2.0])
     yield "stack", [y, v], T.stack([y, v])
+    yield "garch_gradient", *garch()
     yield "reshape", [X], X.reshape((-1,)) + 1.0
     yield "broadcast_column", [X, y], X * T.exp(y)[:, None]
     yield "float32_chain", [T.fvector("f")], T.tanh(T.fvector("f") * 0.5)

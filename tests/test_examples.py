@@ -4,6 +4,7 @@ Every answer below was computed by an independent package on the same file.
 """
 
 import importlib.util
+import itertools
 import re
 import subprocess
 import sys
@@ -11,14 +12,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import gammaln
+from scipy.integrate import solve_ivp
+from scipy.special import gammaln, softmax
 
+import numbagrad
 from numbagrad import demo
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 #: What each script has to print.
 SCRIPTS = {
+    "garch": ["5030 returns, log-likelihood -6936.7185", "beta      0.885206"],
+    "hidden_markov": ["log-likelihood of the truth -1324.123"],
+    "kalman_filter": ["irregular 15099, level 1469"],
+    "lotka_volterra": ["simulated with 0.8000"],
+    "newton": ["E - e sin E = 0.300000000000", "dE/dM = 1.5352099195"],
     "logistic_regression": ["objective 37.75894596, accuracy 0.98770"],
     "poisson_regression": ["log-likelihood -62419.58856", "hlthp         0.206115    0.026279"],
     "theano_tutorial": ["((fill((x ** 2), 1.0) * 2) * (x ** (2 - 1)))", "(2.0 * x)", "188.4"],
@@ -195,6 +203,147 @@ class TestPoissonRegression:
         _, _, y = poisson.load()
         with pytest.raises(RuntimeError, match="No maximum after 2 Newton steps"):
             poisson.fit(model, poisson.start_of(y, 10), most_steps=2)
+
+
+def finite_differences(f, x, h=1e-6):
+    """Central differences of a scalar or of an array, along each element of x."""
+    columns = []
+    for e in np.eye(len(x)) * h:
+        columns.append((f(x + e) - f(x - e)) / (2 * h))
+    return np.array(columns).T
+
+
+@pytest.fixture(scope="module")
+def garch():
+    module = load("garch")
+    returns = module.load()
+    value_and_gradient, hessian = module.compile_model(returns)
+    found = module.fit(value_and_gradient, hessian, module.start_of(returns))
+    return module, returns, value_and_gradient, hessian, found
+
+
+class TestGarch:
+    def test_answers(self, garch):
+        _, returns, *_, found = garch
+        assert len(returns) == 5030
+        assert round(found.log_likelihood, 4) == -6936.7185
+        assert found.parameters.round(6).tolist() == [0.056353, 0.017507, 0.102150, 0.885206]
+
+    def test_likelihood_as_a_plain_loop(self, garch):
+        module, returns, value_and_gradient, *_ = garch
+        before = module.backcast(returns)
+
+        def loss(theta):
+            mu, omega, alpha, beta = theta
+            square, variance, total = before, before, 0.0
+            for r in returns:
+                variance = omega + alpha * square + beta * variance
+                square = (r - mu) ** 2
+                total += 0.5 * (np.log(2 * np.pi * variance) + square / variance)
+            return total
+
+        theta = np.array([0.05, 0.02, 0.1, 0.87])
+        value, gradient = value_and_gradient(theta)
+        np.testing.assert_allclose(value, loss(theta), rtol=1e-11)
+        np.testing.assert_allclose(gradient, finite_differences(loss, theta), rtol=1e-5)
+
+    def test_hessian_and_standard_errors(self, garch):
+        _, _, value_and_gradient, hessian, found = garch
+        theta = found.parameters
+        np.testing.assert_allclose(value_and_gradient(theta)[1], 0, atol=1e-6)
+        H = hessian(theta)
+        numeric = finite_differences(lambda t: value_and_gradient(t)[1], theta)
+        np.testing.assert_allclose(H, numeric, rtol=1e-5, atol=1e-6 * np.abs(H).max())
+        errors = np.sqrt(np.diag(np.linalg.inv(numeric)))
+        np.testing.assert_allclose(found.standard_errors, errors, rtol=1e-5)
+
+
+class TestKalmanFilter:
+    def test_answers(self):
+        module = load("kalman_filter")
+        years, flows = module.load()
+        assert (years[0], years[-1], len(flows)) == (1871, 1970, 100)
+        found = module.fit(*module.compile_model(flows))
+        np.testing.assert_allclose([found.irregular, found.level], [15099, 1469.1], rtol=2e-4)
+
+    def test_filter_by_the_joint_density(self):
+        # Observations given the first are jointly normal: the same likelihood without a filter.
+        module = load("kalman_filter")
+        _, flows = module.load()
+        value_and_gradient, level = module.compile_model(flows)
+        irregular, walk = 2e4, 900.0
+        steps = np.arange(1, len(flows))
+        covariance = irregular * (np.eye(len(steps)) + 1) + walk * np.minimum.outer(steps, steps)
+        apart = flows[1:] - flows[0]
+        quadratic = apart @ np.linalg.solve(covariance, apart)
+        _, determinant = np.linalg.slogdet(2 * np.pi * covariance)
+        logs = np.log([irregular, walk])
+        value, gradient = value_and_gradient(logs)
+        np.testing.assert_allclose(value, 0.5 * (quadratic + determinant), rtol=1e-10)
+        numeric = finite_differences(lambda t: value_and_gradient(t)[0], logs)
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-5)
+        assert level(logs).shape == (99,)
+
+
+class TestHiddenMarkov:
+    def test_all_histories_summed(self):
+        module = load("hidden_markov")
+        model = module.compile_model()
+        theta = np.random.default_rng(0).normal(size=10)
+        rows = softmax(theta.reshape(5, 2), axis=1)
+        first, exchange, emission = rows[0], rows[1:3], rows[3:5]
+        seen = module.simulate(8)
+        total = 0.0
+        for states in itertools.product(range(2), repeat=len(seen)):
+            p = first[states[0]] * emission[states[0], seen[0]]
+            for a, b, symbol in zip(states, states[1:], seen[1:], strict=False):
+                p *= exchange[a, b] * emission[b, symbol]
+            total += p
+        value, gradient = model(theta, seen)
+        np.testing.assert_allclose(value, -np.log(total), rtol=1e-12)
+        numeric = finite_differences(lambda t: model(t, seen)[0], theta)
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-8)
+
+    def test_parameters_there_and_back(self):
+        module = load("hidden_markov")
+        theta = module.pack(module.FIRST, module.EXCHANGE, module.SEEN)
+        parts = [v.eval() for v in module.unpack(numbagrad.constant(theta))]
+        for ours, truth in zip(parts, [module.FIRST, module.EXCHANGE, module.SEEN], strict=True):
+            np.testing.assert_allclose(ours, truth)
+
+
+class TestLotkaVolterra:
+    def test_solution(self):
+        module = load("lotka_volterra")
+        births, catches, growth, deaths = module.RATES
+
+        def slope(_, state):
+            hares, lynxes = state
+            return [(births - catches * lynxes) * hares, (growth * hares - deaths) * lynxes]
+
+        states = module.compile_solver()(module.RATES, module.START, 1000)
+        times = module.STEP * np.arange(1, 1001)
+        want = solve_ivp(slope, (0, times[-1]), module.START, t_eval=times, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(states, want.y.T, rtol=1e-6)
+
+    def test_rates(self):
+        module = load("lotka_volterra")
+        observed = module.simulate(module.compile_solver())
+        misfit = module.compile_misfit(observed)
+        logs = np.log(module.RATES * [1.05, 0.95, 1.05, 0.95])
+        numeric = finite_differences(lambda t: misfit(t)[0], logs)
+        np.testing.assert_allclose(misfit(logs)[1], numeric, rtol=1e-5)
+        rates, _ = module.fit(misfit, module.RATES * [1.1, 0.9, 1.1, 0.9])
+        np.testing.assert_allclose(rates, module.RATES, rtol=0.03)
+
+
+class TestNewton:
+    @pytest.mark.parametrize(("mean", "eccentricity"), [(0.3, 0.967), (2.5, 0.2), (0.01, 0.99)])
+    def test_solution_and_derivative(self, mean, eccentricity):
+        E, derivative, approximations = load("newton").compile_solver()(mean, eccentricity)
+        np.testing.assert_allclose(E - eccentricity * np.sin(E), mean, atol=1e-13)
+        np.testing.assert_allclose(derivative, 1 / (1 - eccentricity * np.cos(E)), rtol=1e-9)
+        assert 2 < len(approximations) < 30 and approximations[-1] == E
 
 
 class TestTheanoTutorial:

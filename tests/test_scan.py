@@ -17,7 +17,7 @@ from numbagrad.graph.type import Type
 from numbagrad.ops.scanning import Scan
 from numbagrad.scan import foldl, foldr, reduce, scan, scan_checkpoints, until
 
-MODES = ["reference"]
+MODES = ["reference", None]
 
 
 @pytest.fixture(params=MODES)
@@ -145,11 +145,11 @@ def elements(data, taps, t, backwards):
     backwards=st.booleans(),
     known=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_taps_lengths_and_directions(taps, steps, spare, backwards, known):
     length = steps + max(*taps, 0) - min(*taps, 0) + spare
     data = np.arange(10.0, 10.0 + length)
-    x = T.tensor("x", dtype="float64", shape=(length if known else None,))
+    x = T.tensor("x", "float64", (length if known else None,))
     n = T.lscalar("n")
     # Without spare elements the number of steps may be left out, too.
     counts = [steps if known else n] + ([None] if not spare else [])
@@ -163,10 +163,9 @@ def test_any_taps_lengths_and_directions(taps, steps, spare, backwards, known):
             return_list=True,
             return_updates=False,
         )
-        for mode in MODES:
-            got = values(made, {x: data, n: steps}, mode)
-            for k, column in enumerate(got):
-                np.testing.assert_array_equal(column, [row[k] for row in want])
+        got = values(made, {x: data, n: steps})
+        for k, column in enumerate(got):
+            np.testing.assert_array_equal(column, [row[k] for row in want])
 
 
 @given(
@@ -180,7 +179,7 @@ def test_any_taps_of_states(taps, steps, spare, known):
     depth = -min(taps)
     rows = depth if taps == [-1] else depth + spare
     data = np.linspace(0.3, 1.1, rows)
-    first = T.tensor("s", dtype="float64", shape=(rows if known else None,))
+    first = T.tensor("s", "float64", (rows if known else None,))
     n = T.lscalar("n")
     made = scan(
         lambda e, *earlier: e + sum((k + 1) * v for k, v in enumerate(earlier)) / 3,
@@ -192,9 +191,24 @@ def test_any_taps_of_states(taps, steps, spare, known):
     for t in range(steps):
         earlier = [past[len(past) + k] for k in taps]
         past.append(t / 2 + sum((k + 1) * v for k, v in enumerate(earlier)) / 3)
-    for mode in MODES:
-        got = values(made, {first: data, n: steps}, mode)
-        np.testing.assert_allclose(got, past[depth:], rtol=1e-12)
+    got = values(made, {first: data, n: steps})
+    np.testing.assert_allclose(got, past[depth:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("taps", [[0], [2, -1], [-3]])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_compiled_taps_of_any_length(taps, backwards):
+    x, n = T.dvector("x"), T.lscalar("n")
+    made = scan(
+        lambda *args: T.stack(args), dict(input=x, taps=taps), n_steps=n, go_backwards=backwards
+    )[0]
+    f = ng.function([x, n], made)
+    reach = max(*taps, 0) - min(*taps, 0)
+    for steps in (0, 1, 2, 20):
+        for spare in (0, 1):
+            data = np.arange(10.0, 10.0 + steps + reach + spare)
+            want = [elements(data, taps, t, backwards) for t in range(steps)]
+            np.testing.assert_array_equal(f(data, steps), np.reshape(want, (steps, len(taps))))
 
 
 # -- states ----------------------------------------------------------------------------------------

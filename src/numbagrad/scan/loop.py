@@ -127,7 +127,7 @@ def scan(
     >>> from numbagrad import tensor as T
     >>> x = T.dvector("x")
     >>> sums, updates = scan(lambda element, total: total + element, x, outputs_info=0.0)
-    >>> sums.eval({x: [1.0, 2.0, 3.0]}, mode="reference")
+    >>> sums.eval({x: [1.0, 2.0, 3.0]})
     array([1., 3., 6.])
     >>> fibonacci = scan(
     ...     lambda one, two: one + two,
@@ -135,7 +135,7 @@ def scan(
     ...     n_steps=8,
     ...     return_updates=False,
     ... )
-    >>> fibonacci.eval(mode="reference")
+    >>> fibonacci.eval()
     array([ 1,  2,  3,  5,  8, 13, 21, 34])
     """
     if not callable(fn):

@@ -31,7 +31,7 @@ class until:
     --------
     >>> import numbagrad as ng
     >>> powers, _ = ng.scan(lambda x: (2 * x, until(2 * x > 50)), outputs_info=1, n_steps=100)
-    >>> powers.eval(mode="reference")
+    >>> powers.eval()
     array([ 2,  4,  8, 16, 32, 64])
     """
 

@@ -33,7 +33,7 @@ def map(
     >>> from numbagrad import tensor as T
     >>> X = T.dmatrix("X")
     >>> norms, updates = ng.map(lambda row: T.sqrt(T.dot(row, row)), X)
-    >>> norms.eval({X: [[3.0, 4.0], [6.0, 8.0]]}, mode="reference")
+    >>> norms.eval({X: [[3.0, 4.0], [6.0, 8.0]]})
     array([ 5., 10.])
     """
     return scan(
@@ -67,7 +67,7 @@ def reduce(
     >>> from numbagrad import tensor as T
     >>> x = T.dvector("x")
     >>> total, updates = ng.reduce(lambda element, total: total + element, x, 0.0)
-    >>> total.eval({x: [1.0, 2.0, 3.0]}, mode="reference")
+    >>> total.eval({x: [1.0, 2.0, 3.0]})
     array(6.)
     """
     made = scan(
@@ -109,7 +109,7 @@ def foldl(
     >>> from numbagrad import tensor as T
     >>> digits = T.lvector("digits")
     >>> number, updates = ng.foldl(lambda digit, number: 10 * number + digit, digits, 0)
-    >>> number.eval({digits: [1, 2, 3]}, mode="reference")
+    >>> number.eval({digits: [1, 2, 3]})
     array(123)
     """
     return reduce(fn, sequences, outputs_info, non_sequences, False, mode, name, return_updates)
@@ -130,7 +130,7 @@ def foldr(
     >>> from numbagrad import tensor as T
     >>> digits = T.lvector("digits")
     >>> number, updates = ng.foldr(lambda digit, number: 10 * number + digit, digits, 0)
-    >>> number.eval({digits: [1, 2, 3]}, mode="reference")
+    >>> number.eval({digits: [1, 2, 3]})
     array(321)
     """
     return reduce(fn, sequences, outputs_info, non_sequences, True, mode, name, return_updates)
@@ -175,7 +175,7 @@ def scan_checkpoints(
     >>> powers, updates = scan_checkpoints(
     ...     lambda x: 2 * x, outputs_info=1, n_steps=10, save_every_N=4
     ... )
-    >>> powers.eval(mode="reference")
+    >>> powers.eval()
     array([  16,  256, 1024])
     """
     every = as_length(save_every_N, "save_every_N")
