@@ -578,6 +578,10 @@ class TestUpdates:
 
 
 class TestDraws:
+    @pytest.fixture
+    def mode(self):
+        return "reference"
+
     def test_of_a_stream(self, mode):
         stream, x = T.random.RandomStream(seed=3), T.dvector("x")
         made = scan(lambda e, s: s + e * stream.normal(), x, 0.0, return_updates=False)
