@@ -268,7 +268,7 @@ class ShapeEnv:
         if not known:
             return self._new_atom(("value", variable), variable)
         if getattr(node.op, "commutative", False):
-            known = sorted(known)
+            known = sorted(known, key=lambda p: (_as_int(p) is not None, p))
         numbers = [_as_int(p) for p in known]
         key = (node.op, *known)
         if key in self._atom_of:
