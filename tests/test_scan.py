@@ -389,6 +389,13 @@ class TestSteps:
         with pytest.raises(ShapeError, match=r"n_steps is more than sequences\[0\] .*4 .* for 3"):
             scan(lambda e: e, T.arange(3), n_steps=4)
 
+    @pytest.mark.parametrize("dtype", ["int8", "int32", "uint8"])
+    def test_of_another_integer_dtype(self, dtype, mode):
+        n, x = T.scalar("n", dtype=dtype), T.dvector("x")
+        made = scan(lambda e, s: s + e, dict(input=x, taps=[1]), 0.0, n_steps=n)[0]
+        assert values(made, {n: 2, x: np.arange(9.0)}, mode).tolist() == [1, 3]
+        assert values(made[-1], {n: 2, x: np.arange(9.0)}, mode) == 3
+
     @pytest.mark.parametrize("taps", [[0], [-1, 1]])
     def test_more_than_elements(self, taps, mode):
         x, n = T.dvector("x"), T.lscalar("n")
@@ -402,6 +409,13 @@ class TestSteps:
         assert "test_scan.py" in str(caught.value)
         with pytest.raises(ShapeError, match="n_steps must not be negative"):
             values(made, {x: np.zeros(5), n: -1}, mode)
+
+    def test_less_than_none(self, mode):
+        n = T.lscalar("n")
+        made = scan(lambda s: 2 * s, outputs_info=1.0, n_steps=n)[0]
+        with pytest.raises(ValueError, match="steps must not be negative") as caught:
+            values(made, {n: -1}, mode)
+        assert "test_scan.py" in str(caught.value)
 
     def test_taps_before_the_start(self, mode):
         x = T.dvector("x")

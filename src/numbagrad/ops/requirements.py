@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..graph.basic import Variable
 from ..testing.samples import sample
+from .casting import cast
 from .checks import Check
 from .dtypes import first
 from .kinds import Elementwise, no_partials
@@ -58,9 +59,9 @@ class Required(Elementwise):
 
     def prepare(self, *inputs):
         variables = super().prepare(*inputs)
-        if any(v.ndim or v.type.dtype != "int64" for v in variables):
-            raise TypeError(f"{self} compares two int64 scalars; got {variables}")
-        return variables
+        if any(v.ndim for v in variables):
+            raise TypeError(f"{self} compares two scalars; got {variables}")
+        return [cast(v, "int64") for v in variables]
 
     def checks(self, n, other):
         holds = _RELATIONS[self.relation]

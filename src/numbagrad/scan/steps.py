@@ -38,7 +38,8 @@ def number_of_steps(n_steps: Any, sources: Sequence[Source], ends: bool) -> Leng
     n = as_length(n_steps, complaint("n_steps"))
     if isinstance(n, int) and n < 0:
         raise ValueError(complaint(f"n_steps must not be negative; got {n}"))
-    if not any(_same(n, steps_of(s)) for s in sources):
+    if sources and not any(_same(n, steps_of(s)) for s in sources):
+        # Before a sequence is cut to that length; a Scan checks it as well.
         n = required(n, ">=", 0, "n_steps must not be negative")
     for source in sources:
         n = _bounded(n, source)
