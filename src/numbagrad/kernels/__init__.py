@@ -9,6 +9,7 @@ from ..lazy import lazy_module
 
 __all__ = [
     "blas",
+    "elementary",
     "integer",
     "lapack",
     "random",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 blas = lazy_module(f"{__name__}.blas")
+elementary = lazy_module(f"{__name__}.elementary")
 integer = lazy_module(f"{__name__}.integer")
 lapack = lazy_module(f"{__name__}.lapack")
 random = lazy_module(f"{__name__}.random")

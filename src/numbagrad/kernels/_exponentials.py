@@ -1,0 +1,182 @@
+"""Exponentials and what is made of them, without branches, as code for `_ir`.
+
+``x = n log(2) + r`` with ``|r| <= log(2) / 2``, a polynomial for ``exp(r) - 1``, and ``2**n`` by its
+bits: Cody and Waite, "Software Manual for the Elementary Functions", 1980; Tang, "Table-driven
+implementation of the exponential function in IEEE floating-point arithmetic", 1989.
+"""
+
+from __future__ import annotations
+
+from . import _coefficients as c
+from ._ir import Value, bits, copysign, floats, muladd, polynomial, rint, select
+from ._logarithms import INF, LN2, NAN, log1p_of, log_of_sum, one_plus
+
+__all__ = [
+    "cosh",
+    "exp",
+    "exp2",
+    "expm1",
+    "log1mexp",
+    "logaddexp",
+    "sigmoid",
+    "sinh",
+    "softplus",
+    "tanh",
+]
+
+LOG2_E = 1.4426950408889634
+#: log(2) in two parts; a whole number up to 2**11 times the first is exact.
+LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+#: Adding it puts a whole number below 2**51 into the low bits.
+MAGIC = 6755399441055744.0
+_ONE = 0x3FF0000000000000
+
+
+def clamp(x: Value, low: float, high: float) -> Value:
+    """``x`` between two bounds; a NaN stays one."""
+    return select(x < low, low, select(x > high, high, x))
+
+
+def power_of_two(n: Value) -> Value:
+    """``2**n`` of a whole number, -1022 <= n <= 1023, given as a float."""
+    return floats((bits(n + MAGIC) << 52) + _ONE)
+
+
+def _reduced(x: Value) -> tuple[Value, Value, Value]:
+    """``(n, r, low)`` with ``x = n log(2) + r + low``; ``n`` a whole float."""
+    n = muladd(x, LOG2_E, MAGIC) - MAGIC
+    high = muladd(n, -LN2_HIGH, x)
+    r = high - n * LN2_LOW
+    return n, r, (high - r) - n * LN2_LOW
+
+
+def expm1_near(r: Value, low: Value | float, single: bool) -> Value:
+    """``exp(r + low) - 1`` for ``|r| <= log(2) / 2``."""
+    if single:
+        return muladd(r * r, polynomial(r, c.EXP_SINGLE), r)
+    tail = muladd(r * r, polynomial(r, c.EXP), low)
+    return r + tail
+
+
+def _exp_parts(x: Value, single: bool) -> tuple[Value, Value]:
+    """``(n, q)`` with ``exp(x) = 2**n (1 + q)``."""
+    n, r, low = _reduced(x)
+    return n, expm1_near(r, muladd(low, r, low), single)
+
+
+def scaled(p: Value, n: Value) -> Value:
+    """``p 2**n`` in two steps, each a normal number; it overflows and underflows as it should."""
+    half = muladd(n, 0.5, MAGIC) - MAGIC
+    return p * power_of_two(half) * power_of_two(n - half)
+
+
+def exp(x: Value, single: bool) -> Value:
+    """``e**x``."""
+    if single:
+        n, q = _exp_parts(clamp(x, -120.0, 120.0), single)
+        return muladd(q, power_of_two(n), power_of_two(n))
+    n, q = _exp_parts(clamp(x, -746.0, 710.0), single)
+    return scaled(1.0 + q, n)
+
+
+def exp_pair(high: Value, low: Value) -> Value:
+    """``exp(high + low)`` of a number in two parts, the first at most some 1000."""
+    n, near, rest = _reduced(clamp(high, -746.0, 710.0))
+    rest = rest + low
+    r = near + rest
+    rest = rest - (r - near)
+    return scaled(1.0 + expm1_near(r, muladd(rest, r, rest), False), n)
+
+
+def exp2(x: Value, single: bool) -> Value:
+    """``2**x``."""
+    bound = clamp(x, -170.0, 150.0) if single else clamp(x, -1077.0, 1025.0)
+    n = rint(bound)
+    q = expm1_near((bound - n) * LN2, 0.0, single)
+    if single:
+        return muladd(q, power_of_two(n), power_of_two(n))
+    return scaled(1.0 + q, n)
+
+
+def _expm1_over(x: Value, halves: int, single: bool) -> Value:
+    """``(exp(x) - 1) / 2**halves``, with ``x`` up to 710 where ``halves`` is 1."""
+    n, q = _exp_parts(x, single)
+    s = power_of_two(n - float(halves))
+    return muladd(s, q, s - 0.5**halves)
+
+
+def expm1(x: Value, single: bool) -> Value:
+    """``exp(x) - 1``, exact for small ``x``."""
+    made = 2.0 * _expm1_over(clamp(x, -50.0, 710.0), 1, single)
+    return select(x.equals(0.0), x, made)
+
+
+def sinh(x: Value, single: bool) -> Value:
+    """Hyperbolic sine."""
+    a = clamp(abs(x), 0.0, 100.0 if single else 710.5)
+    # Half and half again: 2**n itself overflows before the result does.
+    e = 2.0 * _expm1_over(a, 2, single)
+    return copysign(e + e / muladd(e, 2.0, 1.0), x) if single else copysign(_sinh(a), x)
+
+
+def _sinh(a: Value) -> Value:
+    n, q = _exp_parts(a, False)
+    s = power_of_two(n - 2.0)
+    quarter = muladd(s, q, s - 0.25)  # a quarter of exp(a) - 1
+    half = 2.0 * quarter
+    # (e + e / (1 + e)) / 2 with e / 2 = half; inf / inf is avoided.
+    other = half / muladd(select(half > 1e300, 1e300, half), 2.0, 1.0)
+    return half + other
+
+
+def cosh(x: Value, single: bool) -> Value:
+    """Hyperbolic cosine."""
+    n, q = _exp_parts(clamp(abs(x), 0.0, 710.5), single)
+    s = power_of_two(n - 2.0)
+    half = 2.0 * muladd(s, q, s)
+    return half + 0.25 / half
+
+
+def tanh(x: Value, single: bool) -> Value:
+    """Hyperbolic tangent."""
+    # tanh(a) = e / (e + 2) with e = exp(2a) - 1; beyond 22 it is 1.
+    e = 2.0 * _expm1_over(clamp(2.0 * abs(x), 0.0, 44.0), 1, single)
+    return copysign(e / (e + 2.0), x)
+
+
+def sigmoid(x: Value, single: bool) -> Value:
+    """``1 / (1 + exp(-x))``, exact to rounding at both ends."""
+    small = exp(-abs(x), single)
+    return select(x < 0.0, small, 1.0) / (1.0 + small)
+
+
+def softplus(x: Value, single: bool) -> Value:
+    """``log(1 + exp(x))``."""
+    tail = log1p_of(exp(-abs(x), single), single)
+    return select(x > 0.0, x + tail, tail)
+
+
+def logaddexp(x: Value, y: Value, single: bool) -> Value:
+    """``log(exp(x) + exp(y))``."""
+    larger = select(x > y, x, y)
+    # Equal infinities have no difference; a NaN anywhere must stay.
+    gap = select(x.equals(y), 0.0, abs(x - y))
+    made = larger + log1p_of(exp(-gap, single), single)
+    return select(gap.is_nan(), x + y, made)
+
+
+def log1mexp(x: Value, single: bool) -> Value:
+    """``log(1 - exp(x))`` for negative ``x``.
+
+    ``log(-expm1(x))`` near 0 and ``log1p(-exp(x))`` far from it: Mächler, "Accurately computing
+    log(1 - exp(-|a|))", 2012. The logarithm of ``1 + u`` serves both, with ``u`` in two parts.
+    """
+    n, q = _exp_parts(clamp(x, -746.0, 1.0), single)
+    power = scaled(1.0 + q, n)
+    s = power_of_two(select(n < -60.0, -60.0, n))
+    minus = muladd(-s, q, 1.0 - s)  # 1 - exp(x), exact near 0
+    sum_, lost = one_plus(-power)
+    near = x > -LN2
+    made = log_of_sum(select(near, minus, sum_), select(near, 0.0, lost), single)
+    edge = select(x.equals(0.0), -INF, NAN)
+    return select(x < 0.0, made, edge)

@@ -1,0 +1,106 @@
+"""Where the polynomials of `numbagrad.kernels` come from; ``python tests/fit_polynomials.py`` prints.
+
+Each row is a smooth function, what is left of an elementary one when its leading terms are taken
+away, on the interval to which arguments are reduced. It is interpolated at the Chebyshev points of
+the interval in arithmetic of 60 digits, which comes within a small factor of the best polynomial
+(Powell, "On the maximum errors of polynomial approximations", 1967), and the coefficients are
+rounded to double precision. The reductions are those of Cody and Waite, "Software Manual for the
+Elementary Functions", 1980, and Muller, "Elementary Functions", 2016.
+"""
+
+from mpmath import mp
+
+mp.dps = 60
+
+
+def _tail(f, first):
+    """Of a function's Taylor series at 0 the terms from x**first on, divided by x**first."""
+    terms = mp.taylor(f, 0, first + 30)[first:]
+    return lambda x: mp.polyval(terms[::-1], x)
+
+
+def _series(term, count=60):
+    """The sum of ``term(n) x**n``."""
+    return lambda x: mp.fsum(term(n) * x**n for n in range(count))
+
+
+def _erfcx(t):
+    """``(1 + 2x) exp(x**2) erfc(x)`` of ``x`` for ``t = (x - 4) / (x + 4)``."""
+    x = 4 * (1 + t) / (1 - t)
+    return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+
+
+_HALF = mp.log(2) / 2 * mp.mpf("1.001")
+_EIGHTH = (mp.pi / 4 * mp.mpf("1.0001")) ** 2
+_ATANH = (3 - 2 * mp.sqrt(2)) ** 2 * mp.mpf("1.001")
+_TAN = mp.tan(mp.pi / 8) ** 2 * mp.mpf("1.001")
+#: Name: function, interval, number of coefficients.
+_EXP = (_tail(mp.exp, 2), -_HALF, _HALF)
+_LOG = (_series(lambda n: mp.mpf(2) / (2 * n + 3)), 0, _ATANH)
+_SIN = (_series(lambda n: (-1) ** (n + 1) / mp.factorial(2 * n + 3)), 0, _EIGHTH)
+_COS = (_series(lambda n: mp.mpf(-1) ** n / mp.factorial(2 * n + 4)), 0, _EIGHTH)
+_ATAN = (_series(lambda n: mp.mpf((-1) ** (n + 1)) / (2 * n + 3), 200), 0, _TAN)
+_ASIN = (
+    _series(lambda n: mp.binomial(2 * n + 2, n + 1) / 4 ** (n + 1) / (2 * n + 3), 300),
+    0, mp.mpf("0.2501"),
+)  # fmt: skip
+_ERF = (
+    lambda u: (mp.erf(mp.sqrt(u)) / mp.sqrt(u) if u else 2 / mp.sqrt(mp.pi)) - 1,
+    0, mp.mpf("1.0001"),
+)  # fmt: skip
+FITS = {
+    "EXP": (*_EXP, 10),
+    "EXP_SINGLE": (*_EXP, 6),
+    "LOG": (*_LOG, 7),
+    "LOG_SINGLE": (*_LOG, 4),
+    "LOG_FAR": (_series(lambda n: mp.mpf(2) / (2 * n + 5)), 0, _ATANH, 7),
+    "SIN": (*_SIN, 6),
+    "SIN_SINGLE": (*_SIN, 4),
+    "COS": (*_COS, 6),
+    "COS_SINGLE": (*_COS, 3),
+    "ATAN": (*_ATAN, 12),
+    "ATAN_SINGLE": (*_ATAN, 6),
+    "ASIN": (*_ASIN, 14),
+    "ASIN_SINGLE": (*_ASIN, 7),
+    "ERF": (*_ERF, 15),
+    "ERF_SINGLE": (*_ERF, 8),
+    "ERFCX": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.76"), 25),
+    "ERFCX_SINGLE": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.5"), 11),
+}
+
+
+def chebyshev_points(a, b, count):
+    return [(a + b) / 2 + (b - a) / 2 * mp.cos((2 * k + 1) * mp.pi / (2 * count))
+            for k in range(count)]  # fmt: skip
+
+
+def fit(f, a, b, count):
+    """The coefficients, from the constant one on."""
+    points = chebyshev_points(mp.mpf(a), mp.mpf(b), count)
+    matrix = mp.matrix([[x**k for k in range(count)] for x in points])
+    return [float(c) for c in mp.lu_solve(matrix, mp.matrix([f(x) for x in points]))]
+
+
+def largest_error(f, a, b, coefficients):
+    """On a fine grid, in exact arithmetic."""
+    a, b = mp.mpf(a), mp.mpf(b)
+    grid = [a + (b - a) * k / 200 for k in range(201)]
+    return max(abs(f(x) - mp.polyval(coefficients[::-1], x)) for x in grid)
+
+
+def text():
+    """The module of coefficients."""
+    lines = [
+        '"""Coefficients of polynomials, lowest degree first, printed by tests/fit_polynomials.py.',
+        "",
+        "That file says of which functions and how they were found.",
+        '"""',
+        "",
+    ]
+    for name, row in FITS.items():
+        lines += [f"{name} = (", *(f"    {c!r}," for c in fit(*row)), ")"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")
