@@ -24,6 +24,12 @@ def _series(term, count=60):
     return lambda x: mp.fsum(term(n) * x**n for n in range(count))
 
 
+def _erfcx_far(t):
+    """``exp(x**2) erfc(x)`` of ``x`` for ``t = (x - 4) / (x + 4)``."""
+    x = 4 * (1 + t) / (1 - t)
+    return mp.exp(x * x) * mp.erfc(x)
+
+
 def _erfcx(t):
     """``(1 + 2x) exp(x**2) erfc(x)`` of ``x`` for ``t = (x - 4) / (x + 4)``."""
     x = 4 * (1 + t) / (1 - t)
@@ -64,6 +70,8 @@ FITS = {
     "ASIN_SINGLE": (*_ASIN, 7),
     "ERF": (*_ERF, 15),
     "ERF_SINGLE": (*_ERF, 8),
+    "ERF_FAR": (_erfcx_far, mp.mpf("-0.6001"), mp.mpf("0.2001"), 17),
+    "ERF_FAR_SINGLE": (_erfcx_far, mp.mpf("-0.6001"), mp.mpf("0.2001"), 9),
     "ERFCX": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.76"), 25),
     "ERFCX_SINGLE": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.5"), 11),
 }

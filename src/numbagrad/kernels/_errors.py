@@ -31,8 +31,11 @@ def _tail(a: Value, single: bool) -> Value:
 def erf(x: Value, single: bool) -> Value:
     """Error function."""
     a = abs(x)
-    far = 1.0 - _tail(clamp(a, 1.0, 6.0), single)
-    made = select(a <= 1.0, a + _near(a, single), far)
+    b = clamp(a, 1.0, 6.0)
+    # Next to 1 the tail need not be exact to its own last bit.
+    t = (b - 4.0) / (b + 4.0)
+    tail = exp(-(b * b), single) * polynomial(t, c.ERF_FAR_SINGLE if single else c.ERF_FAR)
+    made = select(a <= 1.0, a + _near(a, single), 1.0 - tail)
     return copysign(made, x)
 
 

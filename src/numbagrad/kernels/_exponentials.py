@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import _coefficients as c
 from ._ir import Value, bits, copysign, floats, muladd, polynomial, rint, select
-from ._logarithms import INF, LN2, NAN, log1p_of, log_of_sum, one_plus
+from ._logarithms import INF, LN2, NAN, log1p_small, log_of_sum, one_plus_small
 
 __all__ = [
     "cosh",
@@ -27,9 +27,9 @@ __all__ = [
 LOG2_E = 1.4426950408889634
 #: log(2) in two parts; a whole number up to 2**11 times the first is exact.
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
-#: Adding it puts a whole number below 2**51 into the low bits.
+#: Adding it puts a whole number below 2**51 into the low bits; with 1023 more, those of 2**n.
 MAGIC = 6755399441055744.0
-_ONE = 0x3FF0000000000000
+_BIASED = MAGIC + 1023.0
 
 
 def clamp(x: Value, low: float, high: float) -> Value:
@@ -39,7 +39,7 @@ def clamp(x: Value, low: float, high: float) -> Value:
 
 def power_of_two(n: Value) -> Value:
     """``2**n`` of a whole number, -1022 <= n <= 1023, given as a float."""
-    return floats((bits(n + MAGIC) << 52) + _ONE)
+    return floats(bits(n + _BIASED) << 52)
 
 
 def _reduced(x: Value) -> tuple[Value, Value, Value]:
@@ -54,8 +54,14 @@ def expm1_near(r: Value, low: Value | float, single: bool) -> Value:
     """``exp(r + low) - 1`` for ``|r| <= log(2) / 2``."""
     if single:
         return muladd(r * r, polynomial(r, c.EXP_SINGLE), r)
-    tail = muladd(r * r, polynomial(r, c.EXP), low)
-    return r + tail
+    return r + muladd(r * r, polynomial(r, c.EXP), low)
+
+
+def _exp_of(x: Value, single: bool) -> tuple[Value, Value]:
+    """``(n, p)`` with ``exp(x) = 2**n p``, ``p`` nearly exact."""
+    n = muladd(x, LOG2_E, MAGIC) - MAGIC
+    r = muladd(n, -LN2_LOW, muladd(n, -LN2_HIGH, x))
+    return n, 1.0 + expm1_near(r, 0.0, single)
 
 
 def _exp_parts(x: Value, single: bool) -> tuple[Value, Value]:
@@ -66,17 +72,18 @@ def _exp_parts(x: Value, single: bool) -> tuple[Value, Value]:
 
 def scaled(p: Value, n: Value) -> Value:
     """``p 2**n`` in two steps, each a normal number; it overflows and underflows as it should."""
-    half = muladd(n, 0.5, MAGIC) - MAGIC
-    return p * power_of_two(half) * power_of_two(n - half)
+    shifted = muladd(n, 0.5, _BIASED)
+    half = shifted - _BIASED
+    return p * floats(bits(shifted) << 52) * power_of_two(n - half)
 
 
 def exp(x: Value, single: bool) -> Value:
     """``e**x``."""
     if single:
-        n, q = _exp_parts(clamp(x, -120.0, 120.0), single)
-        return muladd(q, power_of_two(n), power_of_two(n))
-    n, q = _exp_parts(clamp(x, -746.0, 710.0), single)
-    return scaled(1.0 + q, n)
+        n, p = _exp_of(clamp(x, -120.0, 120.0), single)
+        return p * power_of_two(n)
+    n, p = _exp_of(clamp(x, -746.0, 710.0), single)
+    return scaled(p, n)
 
 
 def exp_pair(high: Value, low: Value) -> Value:
@@ -93,9 +100,7 @@ def exp2(x: Value, single: bool) -> Value:
     bound = clamp(x, -170.0, 150.0) if single else clamp(x, -1077.0, 1025.0)
     n = rint(bound)
     q = expm1_near((bound - n) * LN2, 0.0, single)
-    if single:
-        return muladd(q, power_of_two(n), power_of_two(n))
-    return scaled(1.0 + q, n)
+    return (1.0 + q) * power_of_two(n) if single else scaled(1.0 + q, n)
 
 
 def _expm1_over(x: Value, halves: int, single: bool) -> Value:
@@ -140,8 +145,21 @@ def cosh(x: Value, single: bool) -> Value:
 def tanh(x: Value, single: bool) -> Value:
     """Hyperbolic tangent."""
     # tanh(a) = e / (e + 2) with e = exp(2a) - 1; beyond 22 it is 1.
-    e = 2.0 * _expm1_over(clamp(2.0 * abs(x), 0.0, 44.0), 1, single)
-    return copysign(e / (e + 2.0), x)
+    n, r, low = _reduced(clamp(2.0 * abs(x), 0.0, 44.0))
+    s = power_of_two(n)
+    tail = muladd(r * r, polynomial(r, c.EXP_SINGLE if single else c.EXP), muladd(low, r, low))
+    q = r + tail
+    e = muladd(s, q, s - 1.0)
+    below = e + 2.0
+    if single:
+        return copysign(e / below, x)
+    # What the roundings of e, of e + 2 and of the quotient took away.
+    e_low = muladd(s, tail - (q - r), muladd(s, q, (s - 1.0) - e))
+    below_low = e - (below - 2.0)
+    inverse = 1.0 / below
+    y = e * inverse
+    rest = muladd(-y, below, e) + muladd(-y, below_low + e_low, e_low)
+    return copysign(muladd(rest, inverse, y), x)
 
 
 def sigmoid(x: Value, single: bool) -> Value:
@@ -152,7 +170,7 @@ def sigmoid(x: Value, single: bool) -> Value:
 
 def softplus(x: Value, single: bool) -> Value:
     """``log(1 + exp(x))``."""
-    tail = log1p_of(exp(-abs(x), single), single)
+    tail = log1p_small(exp(-abs(x), single), single)
     return select(x > 0.0, x + tail, tail)
 
 
@@ -161,7 +179,7 @@ def logaddexp(x: Value, y: Value, single: bool) -> Value:
     larger = select(x > y, x, y)
     # Equal infinities have no difference; a NaN anywhere must stay.
     gap = select(x.equals(y), 0.0, abs(x - y))
-    made = larger + log1p_of(exp(-gap, single), single)
+    made = larger + log1p_small(exp(-gap, single), single)
     return select(gap.is_nan(), x + y, made)
 
 
@@ -175,7 +193,7 @@ def log1mexp(x: Value, single: bool) -> Value:
     power = scaled(1.0 + q, n)
     s = power_of_two(select(n < -60.0, -60.0, n))
     minus = muladd(-s, q, 1.0 - s)  # 1 - exp(x), exact near 0
-    sum_, lost = one_plus(-power)
+    sum_, lost = one_plus_small(-power)
     near = x > -LN2
     made = log_of_sum(select(near, minus, sum_), select(near, 0.0, lost), single)
     edge = select(x.equals(0.0), -INF, NAN)

@@ -18,6 +18,7 @@ __all__ = [
     "log",
     "log1p",
     "log1p_of",
+    "log1p_small",
     "log2",
     "log10",
 ]
@@ -29,6 +30,7 @@ _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 _ROOT = 0x3FE6A09E667F3BCD  # the bits of the square root of 1/2
 _ONE = 0x3FF0000000000000
 _MANTISSA = 0x000FFFFFFFFFFFFF
+_BIASED = 6755399441055744.0 + 1023.0  # the low bits of a whole number more are those of 2**n
 _TINY = 2.2250738585072014e-308
 
 
@@ -117,6 +119,12 @@ def log10(x: Value, single: bool) -> Value:
     return _based(x, single, 0.4342944818781689, 2.5082946711645275e-11, unit)
 
 
+def one_plus_small(x: Value) -> tuple[Value, Value]:
+    """``1 + x``, rounded, and what rounding took away, for ``|x| <= 1``."""
+    u = 1.0 + x
+    return u, x - (u - 1.0)
+
+
 def one_plus(x: Value) -> tuple[Value, Value]:
     """``1 + x``, rounded, and what rounding took away."""
     u = 1.0 + x
@@ -134,13 +142,20 @@ def log_of_sum(u: Value, lost: Value, single: bool) -> Value:
     h, r = parts(f, single)
     if single:  # what is lost is only seen next to 1
         return muladd(k, LN2, f - (h - (r + select(k.equals(0.0), lost, 0.0))))
-    low = muladd(k, _LN2_LOW, lost / u)
+    # 1/u = 2**-k / (1 + f), by three terms: exact where u is 1, and enough where f counts more.
+    part = lost * floats(bits(_BIASED - k) << 52)
+    low = muladd(k, _LN2_LOW, part * muladd(f, f - 1.0, 1.0))
     return muladd(k, _LN2_HIGH, f - (h - (r + low)))
 
 
 def log1p_of(x: Value, single: bool) -> Value:
     """``log(1 + x)`` of a finite ``x > -1``."""
     return log_of_sum(*one_plus(x), single)
+
+
+def log1p_small(x: Value, single: bool) -> Value:
+    """``log(1 + x)`` of ``-1 < x <= 1``."""
+    return log_of_sum(*one_plus_small(x), single)
 
 
 def log1p(x: Value, single: bool) -> Value:
