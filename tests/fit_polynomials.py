@@ -1,4 +1,4 @@
-"""Where the polynomials of `numbagrad.kernels` come from; ``python tests/fit_polynomials.py`` prints.
+"""Prints ``numbagrad/kernels/_coefficients.py``: where the polynomials come from.
 
 Each row is a smooth function, what is left of an elementary one when its leading terms are taken
 away, on the interval to which arguments are reduced. It is interpolated at the Chebyshev points of

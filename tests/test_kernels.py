@@ -16,7 +16,16 @@ from numba import njit, vectorize
 from numpy.linalg import LinAlgError
 from numpy.testing import assert_array_equal
 
-from numbagrad.kernels import blas, integer, lapack, sequential, sorting, special, symbols
+from numbagrad.kernels import (
+    blas,
+    elementary,
+    integer,
+    lapack,
+    sequential,
+    sorting,
+    special,
+    symbols,
+)
 
 SIZES = [0, 1, 2, 5, 33]
 FLOATS = [np.float32, np.float64]
@@ -461,7 +470,10 @@ def test_round_half_away(dtype):
 @np.errstate(all="ignore")
 def test_logarithms_and_exponentials(dtype):
     x, y = pairs(specials(dtype))
-    for kernel, truth in [(special.logaddexp, np.logaddexp), (special.logaddexp2, np.logaddexp2)]:
+    for kernel, truth in [
+        (elementary.logaddexp, np.logaddexp),
+        (special.logaddexp2, np.logaddexp2),
+    ]:
         # Near a result of zero the relative error is that of the sum of large parts.
         actual = elementwise(kernel, x, y)
         expected = truth(x.astype(np.float64), y.astype(np.float64)).astype(dtype)
@@ -469,8 +481,8 @@ def test_logarithms_and_exponentials(dtype):
         assert actual.dtype == dtype
     x = specials(dtype)
     wide = x.astype(np.float64)
-    same(elementwise(special.sigmoid, x), scipy.special.expit(wide).astype(dtype))
-    same(elementwise(special.softplus, x), np.logaddexp(0, wide).astype(dtype))
+    same(elementwise(elementary.sigmoid, x), scipy.special.expit(wide).astype(dtype))
+    same(elementwise(elementary.softplus, x), np.logaddexp(0, wide).astype(dtype))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -484,9 +496,9 @@ def test_log1mexp(dtype):
         ]
     # What rounds to zero is a negative number.
     expected = np.copysign(np.array(truth), -1).astype(dtype)
-    same(elementwise(special.log1mexp, x), expected)
+    same(elementwise(elementary.log1mexp, x), expected)
     x = np.array([0.0, 1.0, np.inf, np.nan], dtype)
-    same(elementwise(special.log1mexp, x), np.array([-np.inf, np.nan, np.nan, np.nan], dtype))
+    same(elementwise(elementary.log1mexp, x), np.array([-np.inf, np.nan, np.nan, np.nan], dtype))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -494,8 +506,6 @@ def test_log1mexp(dtype):
 @pytest.mark.parametrize(
     ("name", "truth"),
     [
-        ("erf", scipy.special.erf),
-        ("erfc", scipy.special.erfc),
         ("erfcx", scipy.special.erfcx),
         ("erfinv", scipy.special.erfinv),
         ("erfcinv", scipy.special.erfcinv),
@@ -522,9 +532,9 @@ def test_trigamma(dtype):
 
 
 def test_integers_and_mixed_floats_give_float64():
-    assert elementwise(special.softplus, np.arange(3)).dtype == np.float64
+    assert elementwise(elementary.softplus, np.arange(3)).dtype == np.float64
     assert elementwise(special.gammaln, np.arange(1, 3, dtype=np.int8)).dtype == np.float64
-    both = elementwise(special.logaddexp, np.ones(2, np.float32), np.ones(2))
+    both = elementwise(elementary.logaddexp, np.ones(2, np.float32), np.ones(2))
     assert both.dtype == np.float64
 
 

@@ -19,8 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.inlined import FUNCTIONS, inlined
+
 __all__ = ["ATOM", "Template", "Text", "read_template", "splice"]
 
+_ELEMENTARY = "numbagrad.kernels.elementary"
 #: Precedence of texts: higher binds tighter.
 TERNARY, OR, AND, NOT, COMPARE, BITOR, BITXOR, BITAND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = (
     range(14)
@@ -50,13 +53,7 @@ _COMPARE: dict[type, str] = {
 }
 #: Functions of NumPy that math has too, with the same result on real floats in Numba; math's
 #: compile several times faster there.
-_MATH_FOR_NUMPY = {
-    "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos",
-    "arctan": "atan", "arctan2": "atan2", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
-    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "exp": "exp", "expm1": "expm1",
-    "log": "log", "log10": "log10", "log1p": "log1p", "sqrt": "sqrt", "isnan": "isnan",
-    "isinf": "isinf", "isfinite": "isfinite", "copysign": "copysign", "hypot": "hypot",
-}  # fmt: skip
+_MATH_FOR_NUMPY = frozenset(("sqrt", "isnan", "isinf", "isfinite", "copysign", "hypot"))
 
 
 @dataclass(frozen=True)
@@ -213,8 +210,15 @@ class _Printer:
 
     def _member(self, module: ModuleType, node: ast.Attribute) -> str:
         assert isinstance(node.value, ast.Name)
-        if module is np and self.dtype.startswith("float") and node.attr in _MATH_FOR_NUMPY:
-            return f"{self.resolve('math', math)}.{_MATH_FOR_NUMPY[node.attr]}"
+        if self.dtype.startswith("float"):
+            ours = inlined(node.attr) if module in (np, math) else None
+            if ours is not None:
+                return self.resolve(ours.name, ours)
+            if module is np and node.attr in _MATH_FOR_NUMPY:
+                return f"{self.resolve('math', math)}.{node.attr}"
+        if module.__name__ == _ELEMENTARY:
+            ours = FUNCTIONS[node.attr]
+            return self.resolve(ours.name, ours)
         return f"{self.resolve(node.value.id, module)}.{node.attr}"
 
     def Call(self, node: ast.Call) -> Text:
@@ -224,7 +228,23 @@ class _Printer:
     def Tuple(self, node: ast.Tuple) -> Text:
         return Text(f"({', '.join(self.text(e).text for e in node.elts)},)")
 
+    def _power(self, node: ast.BinOp) -> Text | None:
+        """A power of floats as a call; whole powers stay products, which is Numba's doing."""
+        left, right = node.left, node.right
+        whole = isinstance(right, ast.Constant) and isinstance(right.value, int)
+        if not self.dtype.startswith("float") or whole:
+            return None
+        if isinstance(left, ast.Constant) and left.value == 2.0:
+            name, arguments = "exp2", [right]
+        else:
+            name, arguments = "pow", [left, right]
+        inner = ", ".join(self.text(a).text for a in arguments)
+        return Text(f"{self.resolve(name, FUNCTIONS[name])}({inner})")
+
     def BinOp(self, node: ast.BinOp) -> Text:
+        power = self._power(node) if isinstance(node.op, ast.Pow) else None
+        if power is not None:
+            return power
         sign, binds = _BINARY[type(node.op)]
         left_needs, right_needs = (binds, binds + 1) if sign != "**" else (ATOM, UNARY)
         left = self.text(node.left).inside(left_needs)

@@ -25,6 +25,7 @@ from numba.core.errors import NumbaError
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
 from ..errors import CompilationError
+from ..kernels.inlined import Inlined
 
 __all__ = ["Built", "bind_constants", "build"]
 
@@ -76,6 +77,13 @@ def _is_template(value: Any) -> bool:
     return isinstance(value, FunctionType) and not (value.__module__ or "").startswith("numpy")
 
 
+def _compilable(value: Any) -> Any:
+    """What Numba is given for a global of printed code."""
+    if isinstance(value, Inlined):
+        return value.compiled
+    return _helper(value) if _is_template(value) else value
+
+
 def _options(fastmath: bool, nogil: bool = True) -> dict[str, Any]:
     return {
         "nogil": nogil,
@@ -93,10 +101,7 @@ def build(program: Program, emitted: Emitted, fastmath: bool) -> Built:
     CompilationError
         If Numba refuses it, which is a defect of numbagrad.
     """
-    namespace: dict[str, Any] = {
-        name: _helper(value) if _is_template(value) else value
-        for name, value in program.namespace.items()
-    }
+    namespace = {name: _compilable(value) for name, value in program.namespace.items()}
     namespace["objmode"] = numba.objmode
     file = _remember(emitted.source)
     exec(compile(emitted.source, file, "exec"), namespace)

@@ -1,7 +1,7 @@
 """Exponentials and what is made of them, without branches, as code for `_ir`.
 
-``x = n log(2) + r`` with ``|r| <= log(2) / 2``, a polynomial for ``exp(r) - 1``, and ``2**n`` by its
-bits: Cody and Waite, "Software Manual for the Elementary Functions", 1980; Tang, "Table-driven
+``x = n log(2) + r`` with ``|r| <= log(2) / 2``, a polynomial for ``exp(r) - 1``, the bits of
+``2**n``: Cody and Waite, "Software Manual for the Elementary Functions", 1980; Tang, "Table-driven
 implementation of the exponential function in IEEE floating-point arithmetic", 1989.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import _coefficients as c
 from ._ir import Value, bits, copysign, floats, muladd, polynomial, rint, select
-from ._logarithms import INF, LN2, NAN, log1p_small, log_of_sum, one_plus_small
+from ._logarithms import INF, LN2, NAN, log1p_small, log_of_sum, normal, one_plus_small
 
 __all__ = [
     "cosh",
@@ -171,7 +171,7 @@ def sigmoid(x: Value, single: bool) -> Value:
 def softplus(x: Value, single: bool) -> Value:
     """``log(1 + exp(x))``."""
     tail = log1p_small(exp(-abs(x), single), single)
-    return select(x > 0.0, x + tail, tail)
+    return select(x < 0.0, 0.0, x) + tail  # a NaN is not below 0 and stays
 
 
 def logaddexp(x: Value, y: Value, single: bool) -> Value:
@@ -195,6 +195,7 @@ def log1mexp(x: Value, single: bool) -> Value:
     minus = muladd(-s, q, 1.0 - s)  # 1 - exp(x), exact near 0
     sum_, lost = one_plus_small(-power)
     near = x > -LN2
-    made = log_of_sum(select(near, minus, sum_), select(near, 0.0, lost), single)
+    before, u = normal(select(near, minus, sum_))
+    made = muladd(before, LN2, log_of_sum(u, select(near, 0.0, lost), single))
     edge = select(x.equals(0.0), -INF, NAN)
     return select(x < 0.0, made, edge)

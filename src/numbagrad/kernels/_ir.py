@@ -102,7 +102,7 @@ class Body:
 
 
 class Value:
-    """A number while code is written: ``f`` double, ``s`` float, ``i`` 64-bit integer, ``b`` bit."""
+    """A number in code: ``f`` is a double, ``s`` a float, ``i`` a 64-bit integer, ``b`` a bit."""
 
     __slots__ = ("body", "kind", "name")
     __hash__ = None  # type: ignore[assignment]
@@ -194,9 +194,7 @@ class Value:
         """Whether both are the same number; integers by their bits."""
         right = self._with(other)
         word = "fcmp oeq" if self.kind in "fs" else "icmp eq"
-        return self.body.emit(
-            f"{word} {self.body.type(self.kind)} {self.name}, {right.name}", "b"
-        )
+        return self.body.emit(f"{word} {self.body.type(self.kind)} {self.name}, {right.name}", "b")
 
     def is_nan(self) -> Value:
         """Whether it is NaN."""

@@ -88,9 +88,7 @@ def log(x: Value, single: bool) -> Value:
     return limits(x, made)
 
 
-def _based(
-    x: Value, single: bool, high: float, low: float, unit: tuple[float, float]
-) -> Value:
+def _based(x: Value, single: bool, high: float, low: float, unit: tuple[float, float]) -> Value:
     """A logarithm to another base, whose 1/log(base) is ``high + low``; ``unit`` is log(2)."""
     k, m = _split_all(x, single)
     f = m - 1.0
@@ -143,7 +141,7 @@ def log_of_sum(u: Value, lost: Value, single: bool) -> Value:
     if single:  # what is lost is only seen next to 1
         return muladd(k, LN2, f - (h - (r + select(k.equals(0.0), lost, 0.0))))
     # 1/u = 2**-k / (1 + f), by three terms: exact where u is 1, and enough where f counts more.
-    part = lost * floats(bits(_BIASED - k) << 52)
+    part = lost * floats(bits(_BIASED - select(k > 1000.0, 1000.0, k)) << 52)
     low = muladd(k, _LN2_LOW, part * muladd(f, f - 1.0, 1.0))
     return muladd(k, _LN2_HIGH, f - (h - (r + low)))
 
@@ -170,7 +168,7 @@ def arcsinh(x: Value, single: bool) -> Value:
     """The inverse of the hyperbolic sine."""
     a = abs(x)
     # asinh(a) = log1p(a + a**2 / (1 + sqrt(1 + a**2))), and log(2 a) where squares are too much.
-    far = a > 1e9
+    far = ~(a <= 1e9)  # and so is a NaN
     b = select(far, 1.0, a)
     near = log1p_of(b + b * b / (1.0 + sqrt(muladd(b, b, 1.0))), single)
     made = select(far, log(a, single) + LN2, near)
@@ -179,7 +177,7 @@ def arcsinh(x: Value, single: bool) -> Value:
 
 def arccosh(x: Value, single: bool) -> Value:
     """The inverse of the hyperbolic cosine; NaN below 1."""
-    far = x > 1e9
+    far = ~(x <= 1e9)  # and so is a NaN
     t = select(far, 1.0, x - 1.0)
     near = log1p_of(t + sqrt(muladd(t, t, 2.0 * t)), single)
     return select(x < 1.0, NAN, select(far, log(x, single) + LN2, near))
@@ -191,5 +189,3 @@ def arctanh(x: Value, single: bool) -> Value:
     made = 0.5 * log1p_of(2.0 * a / (1.0 - a), single)
     made = select(a.equals(1.0), INF, select(a < 1.0, made, NAN))
     return select(a.equals(0.0), x, copysign(made, x))
-
-

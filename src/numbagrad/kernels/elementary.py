@@ -62,9 +62,8 @@ class Kernel:
 def _rest_text(kernel: Kernel, lanes: int) -> str:
     """The function that takes ``x`` and the fast result and gives the right one."""
     body = Body(lanes, ["x", "y"])
-    x, y = body.parameters
     assert kernel.rare is not None
-    rare = kernel.rare(x)
+    rare = kernel.rare(body.parameters[0])
     number, flags = body.type("f"), body.type("b")
     name = f"{_PREFIX}{kernel.name}_rest"
     start = "\n".join(body.lines)

@@ -2,10 +2,8 @@
 
 ``float32`` in, ``float32`` out; any other real number gives ``float64``. Inside, all but rounding
 and division work in double precision. Special values follow C99 and NumPy or SciPy; nothing raises.
-Only functions of one or two real scalars live here.
+Only functions of one or two real scalars live here; those that are vectorised are `elementary`'s.
 
->>> softplus(0.0) == math.log(2.0)
-True
 >>> floor_divide_float(-7.0, 2.0), remainder_float(-7.0, 2.0)
 (-4.0, 1.0)
 """
@@ -14,6 +12,7 @@ import math
 
 from numba import float64, njit
 
+from . import elementary
 from ._pointers import call_special
 from ._scalars import cast_like, float_like, float_like_both, floor, fmod, round_from_zero
 
@@ -63,65 +62,13 @@ def remainder_float(x, y):
 
 
 @njit(**_OPTIONS)
-def logaddexp(x, y):
-    """``log(exp(x) + exp(y))`` without overflow."""
-    a, b = float64(x), float64(y)
-    # Equal infinities have no difference.
-    if a == b:
-        return float_like_both(x, y, a + _LOG_2)
-    return float_like_both(x, y, max(a, b) + math.log1p(math.exp(-abs(a - b))))
-
-
-@njit(**_OPTIONS)
 def logaddexp2(x, y):
     """``log2(2**x + 2**y)`` without overflow."""
     a, b = float64(x), float64(y)
     if a == b:
         return float_like_both(x, y, a + 1.0)
-    tail = math.log1p(2.0 ** (-abs(a - b)))
+    tail = elementary.log1p(elementary.exp2(-abs(a - b)))
     return float_like_both(x, y, max(a, b) + tail / _LOG_2)
-
-
-@njit(**_OPTIONS)
-def softplus(x):
-    """``log(1 + exp(x))`` without overflow."""
-    a = float64(x)
-    # max(a, 0) + log(1 + exp(-|a|)); written so that a NaN stays one.
-    tail = math.log1p(math.exp(-abs(a)))
-    return float_like(x, a + tail if a > 0 else tail)
-
-
-@njit(**_OPTIONS)
-def sigmoid(x):
-    """``1 / (1 + exp(-x))`` without overflow, exact to rounding at both ends."""
-    a = float64(x)
-    small = math.exp(-abs(a))
-    return float_like(x, (1.0 if a >= 0 else small) / (1.0 + small))
-
-
-@njit(**_OPTIONS)
-def log1mexp(x):
-    """``log(1 - exp(x))`` for ``x < 0``; -inf at 0, NaN above.
-
-    Which of the two forms is exact changes at ``-log(2)``: Mächler, "Accurately computing
-    log(1 - exp(-|a|))", 2012.
-    """
-    a = float64(x)
-    if a > -_LOG_2:
-        return float_like(x, math.log(-math.expm1(a)))
-    return float_like(x, math.log1p(-math.exp(a)))
-
-
-@njit(**_OPTIONS)
-def erf(x):
-    """Error function."""
-    return float_like(x, math.erf(float64(x)))
-
-
-@njit(**_OPTIONS)
-def erfc(x):
-    """``1 - erf(x)``, exact where that is small."""
-    return float_like(x, math.erfc(float64(x)))
 
 
 @njit(**_OPTIONS)

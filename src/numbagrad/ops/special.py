@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.registry import OPS, register
-from ..kernels import special
+from ..kernels import elementary, special
 from ..testing.samples import data, grid, pairs, points, sample, specials
 from .arithmetic import sqr
 from .comparison import neq, or_
@@ -64,7 +64,7 @@ class Erf(Elementwise):
     samples = [grid(-3, 3), points(1e-20, 6.0, -30.0), specials]
 
     def template(x):
-        return special.erf(x)
+        return elementary.erf(x)
 
     def partials(y, x):
         return [exp(-sqr(x)) * (2 / _ROOT_PI)]
@@ -81,7 +81,7 @@ class Erfc(Elementwise):
     samples = [grid(-3, 3), points(26.0, -30.0, 30.0), specials]
 
     def template(x):
-        return special.erfc(x)
+        return elementary.erfc(x)
 
     def partials(y, x):
         return [exp(-sqr(x)) * (-2 / _ROOT_PI)]

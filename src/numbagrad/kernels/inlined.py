@@ -1,0 +1,96 @@
+"""The names under which printed code calls what is in `elementary`.
+
+A template says ``np.exp(x)`` or ``math.exp(x)``; for real floats printed code says ``exp(x)``, and
+the name stands for an `Inlined`. As it is, that is NumPy's function; compiled code gets the
+intrinsic of the same name. Printing needs no Numba, so neither does this file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..lazy import lazy_module
+
+__all__ = ["FUNCTIONS", "Inlined", "inlined"]
+
+_elementary = lazy_module("numbagrad.kernels.elementary")
+
+#: Other names of NumPy and math for the same functions.
+_OTHERS = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh",
+    "acosh": "arccosh", "atanh": "arctanh", "power": "pow",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inlined:
+    """A function of real numbers that compiled code inlines.
+
+    Attributes
+    ----------
+    name : str
+    reference : callable
+        The same on arrays, in NumPy.
+
+    Examples
+    --------
+    >>> float(inlined("exp")(0.0))
+    1.0
+    """
+
+    name: str
+    reference: Callable[..., Any]
+
+    def __call__(self, *numbers: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return self.reference(*numbers)
+
+    @property
+    def compiled(self) -> Any:
+        """What Numba is given."""
+        return getattr(_elementary, self.name)
+
+
+def _sigmoid(x: Any) -> Any:
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+def _log1mexp(x: Any) -> Any:
+    return np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+def _from_scipy(name: str) -> Callable[..., Any]:
+    return lambda x: getattr(importlib.import_module("scipy.special"), name)(x)
+
+
+FUNCTIONS = {
+    name: Inlined(name, getattr(np, "power" if name == "pow" else name))
+    for name in (
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "pow",
+        "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2",
+        "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
+    )
+} | {
+    "sigmoid": Inlined("sigmoid", _sigmoid),
+    "softplus": Inlined("softplus", lambda x: np.logaddexp(0, x)),
+    "log1mexp": Inlined("log1mexp", _log1mexp),
+    "erf": Inlined("erf", _from_scipy("erf")),
+    "erfc": Inlined("erfc", _from_scipy("erfc")),
+}  # fmt: skip
+
+
+def inlined(name: str) -> Inlined | None:
+    """The function of that name in NumPy or math, if it is one of ours.
+
+    >>> inlined("atan2").name
+    'arctan2'
+    >>> inlined("floor") is None
+    True
+    """
+    return FUNCTIONS.get(_OTHERS.get(name, name))
