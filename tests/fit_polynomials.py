@@ -13,10 +13,18 @@ from mpmath import mp
 mp.dps = 60
 
 
+def horner(coefficients, x):
+    """A polynomial's value; coefficients from the constant one on."""
+    made = mp.mpf(0)
+    for coefficient in reversed(coefficients):
+        made = made * x + coefficient
+    return made
+
+
 def _tail(f, first):
     """Of a function's Taylor series at 0 the terms from x**first on, divided by x**first."""
     terms = mp.taylor(f, 0, first + 30)[first:]
-    return lambda x: mp.polyval(terms[::-1], x)
+    return lambda x: horner(terms, x)
 
 
 def _series(term, count=60):
@@ -93,7 +101,7 @@ def largest_error(f, a, b, coefficients):
     """On a fine grid, in exact arithmetic."""
     a, b = mp.mpf(a), mp.mpf(b)
     grid = [a + (b - a) * k / 200 for k in range(201)]
-    return max(abs(f(x) - mp.polyval(coefficients[::-1], x)) for x in grid)
+    return max(abs(f(x) - horner(coefficients, x)) for x in grid)
 
 
 def text():

@@ -8,7 +8,7 @@ def broadcast_column(X, y):
     # t2 = X * t1[:, None]
     t2 = empty((n, d))
     for i in range(n):
-        t1 = math.exp(y[i])
+        t1 = exp(y[i])
         for j in range(d):
             t2[i, j] = X[i, j] * t1
     return t2

@@ -5,5 +5,5 @@ def elementwise_chain(y):
     t1 = empty(n)
     for i in range(n):
         y_i = y[i]
-        t1[i] = 1.0 + math.exp(-(y_i * y_i)) * math.sin(y_i)
+        t1[i] = 1.0 + exp(-(y_i * y_i)) * sin(y_i)
     return t1

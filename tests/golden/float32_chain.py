@@ -4,5 +4,5 @@ def float32_chain(f):
     # t1 = tanh((0.5 * f))
     t1 = empty(n, float32)
     for i in range(n):
-        t1[i] = math.tanh(float32(0.5) * f[i])
+        t1[i] = tanh(float32(0.5) * f[i])
     return t1

@@ -13,6 +13,7 @@ def logistic_gradient(X, v, w):
     # dloss_dw = t2 @ X
     dloss_dw = zeros(d)
     loss = 0.0
+<<<<<<< HEAD
     t1_block = empty(128)
     t2_block = empty(128)
     for i0 in range(0, n, 128):
@@ -32,4 +33,15 @@ def logistic_gradient(X, v, w):
             t2 = t2_block[i - i0]
             for j in range(d):
                 dloss_dw[j] += t2 * X[i, j]
+=======
+    for i in range(n):
+        t1 = 0.0
+        for j in range(d):
+            t1 += X[i, j] * w[j]
+        v_i = v[i]
+        loss += softplus(t1) - v_i * t1
+        t2 = sigmoid(t1) - v_i
+        for j in range(d):
+            dloss_dw[j] += t2 * X[i, j]
+>>>>>>> 6618fc8 (Tests of the elementary functions against mpmath and C99; a power is printed as a call)
     return loss, dloss_dw

@@ -14,7 +14,7 @@ def softmax_rows(X):
             t1 = X_ij if X_ij > t1 or X_ij != X_ij else t1
         t3 = 0.0
         for j in range(d):
-            t2_ij = math.exp(X[i, j] - t1)
+            t2_ij = exp(X[i, j] - t1)
             t2[j] = t2_ij
             t3 += t2_ij
         for j in range(d):

@@ -237,7 +237,7 @@ class _Printer:
         if isinstance(left, ast.Constant) and left.value == 2.0:
             name, arguments = "exp2", [right]
         else:
-            name, arguments = "pow", [left, right]
+            name, arguments = "power", [left, right]
         inner = ", ".join(self.text(a).text for a in arguments)
         return Text(f"{self.resolve(name, FUNCTIONS[name])}({inner})")
 

@@ -198,4 +198,4 @@ def log1mexp(x: Value, single: bool) -> Value:
     before, u = normal(select(near, minus, sum_))
     made = muladd(before, LN2, log_of_sum(u, select(near, 0.0, lost), single))
     edge = select(x.equals(0.0), -INF, NAN)
-    return select(x < 0.0, made, edge)
+    return select(x < 0.0, -abs(made), edge)  # what rounds to 0 is a negative number

@@ -12,7 +12,7 @@ from ._exponentials import exp, exp_pair
 from ._ir import Value, copysign, fma, muladd, polynomial, rint, select
 from ._logarithms import INF, NAN, log, normal, split
 
-__all__ = ["pow"]
+__all__ = ["power"]
 
 #: log(2) in two parts of which the first has 32 bits, so that its multiples are exact.
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
@@ -50,7 +50,7 @@ def log_pair(x: Value) -> tuple[Value, Value]:
     return made, low - (made - high)
 
 
-def pow(x: Value, y: Value, single: bool) -> Value:
+def power(x: Value, y: Value, single: bool) -> Value:
     """``x**y`` with C99's special values."""
     a = abs(x)
     if single:

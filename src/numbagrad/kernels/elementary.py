@@ -229,7 +229,7 @@ KERNELS = {
         Kernel("arccos", _angles.arccos),
         Kernel("arctan", _angles.arctan),
         Kernel("arctan2", _angles.arctan2, 2),
-        Kernel("pow", _powers.pow, 2),
+        Kernel("power", _powers.power, 2),
         Kernel("erf", _errors.erf),
         Kernel("erfc", _errors.erfc),
     )

@@ -1,0 +1,382 @@
+"""The elementary functions that compiled loops are vectorised with: how exact, and C99's values.
+
+mpmath is the judge for doubles, NumPy's doubles for single precision. Errors are counted in units
+of the last place of the right result.
+"""
+
+import functools
+import math
+import struct
+
+import mpmath
+import numpy as np
+import pytest
+from numba import njit
+
+from numbagrad import function, grad, tensor
+from numbagrad.kernels import _coefficients, elementary
+from numbagrad.kernels.inlined import FUNCTIONS, inlined
+from tests.fit_polynomials import text
+
+INF, NAN = math.inf, math.nan
+DTYPES = [np.float64, np.float32]
+
+
+@functools.cache
+def compiled(name, fastmath=True):
+    """A loop over arrays, compiled as printed code is."""
+    kernel = getattr(elementary, name)
+    options = {"error_model": "numpy", "fastmath": {"contract", "reassoc"} if fastmath else False}
+    if elementary.KERNELS[name].arity == 1:
+
+        @njit(**options)
+        def loop(x):
+            out = np.empty_like(x)
+            for i in range(x.shape[0]):
+                out[i] = kernel(x[i])
+            return out
+
+    else:
+
+        @njit(**options)
+        def loop(x, y):
+            out = np.empty_like(x)
+            for i in range(x.shape[0]):
+                out[i] = kernel(x[i], y[i])
+            return out
+
+    return loop
+
+
+# -- how exact they are --------------------------------------------------------------------------
+
+TRUTH = {
+    "exp": mpmath.exp,
+    "exp2": lambda x: mpmath.mpf(2) ** x,
+    "expm1": mpmath.expm1,
+    "log": mpmath.log,
+    "log2": lambda x: mpmath.log(x) / mpmath.log(2),
+    "log10": mpmath.log10,
+    "log1p": mpmath.log1p,
+    "sin": mpmath.sin,
+    "cos": mpmath.cos,
+    "tan": mpmath.tan,
+    "arcsin": mpmath.asin,
+    "arccos": mpmath.acos,
+    "arctan": mpmath.atan,
+    "arctan2": mpmath.atan2,
+    "sinh": mpmath.sinh,
+    "cosh": mpmath.cosh,
+    "tanh": mpmath.tanh,
+    "arcsinh": mpmath.asinh,
+    "arccosh": mpmath.acosh,
+    "arctanh": mpmath.atanh,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "log1mexp": lambda x: mpmath.log(-mpmath.expm1(x)) if x > -1 else mpmath.log1p(-mpmath.exp(x)),
+    "logaddexp": lambda x, y: max(x, y) + mpmath.log1p(mpmath.exp(-abs(x - y))),
+    "power": mpmath.power,
+    "erf": mpmath.erf,
+    "erfc": mpmath.erfc,
+}
+TINY, HUGE = 5e-324, 1.7e308
+#: Ranges of arguments: ``(low, high)`` evenly, ``"size"`` by size with both signs.
+RANGES = {
+    "exp": [(-746, 710), (-1, 1), "size"],
+    "exp2": [(-1076, 1025), (-1, 1), "size"],
+    "expm1": [(-50, 710), (-1.5, 1.5), "size"],
+    "log": [(0.3, 3), "size"],
+    "log2": [(0.3, 3), "size"],
+    "log10": [(0.3, 3), "size"],
+    "log1p": [(-1, 2), (-1e-4, 1e-4), "size"],
+    "sin": [(-7, 7), (-1e5, 1e5), "size"],
+    "cos": [(-7, 7), (-1e5, 1e5), "size"],
+    "tan": [(-7, 7), (-1e5, 1e5), "size"],
+    "arcsin": [(-1, 1), "size"],
+    "arccos": [(-1, 1), "size"],
+    "arctan": [(-3, 3), "size"],
+    "sinh": [(-710.4, 710.4), (-2, 2), "size"],
+    "cosh": [(-710.4, 710.4), (-2, 2), "size"],
+    "tanh": [(-22, 22), (-1.5, 1.5), "size"],
+    "arcsinh": [(-2, 2), "size"],
+    "arccosh": [(1, 3), "size"],
+    "arctanh": [(-1, 1), "size"],
+    "sigmoid": [(-746, 40), (-3, 3), "size"],
+    "softplus": [(-746, 40), (-3, 3), "size"],
+    "log1mexp": [(-746, 0), (-2, 0), "size"],
+    "erf": [(-6, 6), (-1.2, 1.2), "size"],
+    "erfc": [(-6, 27.2), (-1, 1), "size"],
+}
+
+
+def by_size(rng, count):
+    """Numbers of all sizes, subnormal ones among them, and both signs."""
+    sizes = np.exp(rng.uniform(math.log(TINY), math.log(HUGE), count))
+    return sizes * rng.choice([-1.0, 1.0], count)
+
+
+def arguments(name, count):
+    """Arrays of arguments for each range."""
+    rng = np.random.default_rng(len(name))
+    if name == "power":
+        return [
+            (np.abs(by_size(rng, count)), rng.uniform(-1, 1, count)),
+            (rng.uniform(0.5, 2, count), rng.uniform(-900, 900, count)),
+            (1 + by_size(rng, count).clip(-1e-3, 1e-3), rng.uniform(-1e5, 1e5, count)),
+            (-rng.uniform(0, 10, count), rng.integers(-300, 300, count).astype(float)),
+        ]
+    if name == "arctan2":
+        return [
+            (by_size(rng, count), by_size(rng, count)),
+            (rng.uniform(-1, 1, count), rng.uniform(-1, 1, count)),
+        ]
+    if name == "logaddexp":
+        return [(rng.uniform(0, 700, count), rng.uniform(-700, 700, count))]
+    return [
+        (by_size(rng, count) if bounds == "size" else rng.uniform(*bounds, count),)
+        for bounds in RANGES[name]
+    ]
+
+
+def ulps(got, truth, dtype):
+    """How many units in the last place of the truth ``got`` is away from it."""
+    largest = float(np.finfo(dtype).max)
+    if not math.isfinite(got):
+        return 0.0 if abs(truth) >= largest and got * truth > 0 else INF
+    if abs(truth) > largest:
+        return 0.0 if abs(got) == largest else INF
+    unit = float(np.spacing(dtype(abs(float(truth)))))
+    return float(abs(mpmath.mpf(float(got)) - truth) / mpmath.mpf(unit))
+
+
+def worst(name, dtype, count):
+    """The largest error, and where."""
+    found = (0.0, None)
+    for columns in arguments(name, count):
+        with np.errstate(all="ignore"):
+            columns = [c.astype(dtype) for c in columns]
+        made = compiled(name)(*columns)
+        for got, *row in zip(made.tolist(), *(c.tolist() for c in columns), strict=True):
+            truth = right(name, row)
+            if truth is None:
+                continue
+            error = ulps(got, truth, dtype)
+            found = max(found, (error, row), key=lambda pair: pair[0])
+    return found
+
+
+def right(name, row):
+    """The right result, or None where there is none that is finite."""
+    if not all(map(math.isfinite, row)):
+        return None
+    if name == "arctan2" and 0.0 in row:
+        return None  # mpmath has no zeros with signs
+    digits = 700 if name in ("log1mexp", "softplus") and row[0] < -300 else 60
+    with mpmath.workdps(digits):
+        try:
+            truth = TRUTH[name](*map(mpmath.mpf, row))
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return None
+    return truth if mpmath.isfinite(truth) and not isinstance(truth, mpmath.mpc) else None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", TRUTH)
+def test_as_exact_as_stated(name, dtype):
+    error, where = worst(name, dtype, 100 if dtype is np.float64 else 30)
+    assert error <= FUNCTIONS[name].ulps(dtype), f"{name}{where}: {error} ulp"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRUTH)
+def test_as_exact_as_stated_at_many_places(name):
+    error, where = worst(name, np.float64, 8000)
+    assert error <= FUNCTIONS[name].ulps(np.float64), f"{name}{where}: {error} ulp"
+
+
+def test_every_function_has_a_truth_and_a_bound():
+    assert set(TRUTH) == set(FUNCTIONS) == set(elementary.KERNELS)
+
+
+@pytest.mark.parametrize("name", [n for n, k in elementary.KERNELS.items() if k.arity == 1])
+def test_single_precision_over_all_patterns_of_bits(name):
+    patterns = np.arange(0, 2**32, 2**32 // 60_000 | 1, dtype=np.uint64).astype(np.uint32)
+    x = patterns.view(np.float32)
+    with np.errstate(all="ignore"):
+        wide = FUNCTIONS[name](x.astype(np.float64))
+        expected = wide.astype(np.float32)
+        got = compiled(name)(x)
+        assert np.array_equal(np.isnan(got), np.isnan(expected))
+        finite = np.isfinite(expected)
+        assert np.array_equal(got[~finite], expected[~finite], equal_nan=True)
+        error = np.abs(got[finite].astype(np.float64) - wide[finite])
+    unit = np.spacing(np.abs(expected[finite])).astype(np.float64)
+    assert (error / unit).max() <= FUNCTIONS[name].ulps(np.float32)
+
+
+# -- special values ------------------------------------------------------------------------------
+
+#: C99, annex F.9 (and what follows from it for functions that C lacks): argument, result.
+ODD = [(0.0, 0.0), (-0.0, -0.0)]
+SPECIAL = {
+    "exp": [(0.0, 1.0), (-0.0, 1.0), (-INF, 0.0), (INF, INF), (710.0, INF), (-746.0, 0.0)],
+    "exp2": [(0.0, 1.0), (-0.0, 1.0), (-INF, 0.0), (INF, INF), (3.0, 8.0), (-1074.0, TINY)],
+    "expm1": [*ODD, (-INF, -1.0), (INF, INF), (-TINY, -TINY)],
+    "log": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (-INF, NAN), (INF, INF)],
+    "log2": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (INF, INF), (TINY, -1074.0)],
+    "log10": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (INF, INF), (1000.0, 3.0)],
+    "log1p": [*ODD, (-1.0, -INF), (-2.0, NAN), (-INF, NAN), (INF, INF), (TINY, TINY)],
+    "sin": [*ODD, (INF, NAN), (-INF, NAN), (TINY, TINY)],
+    "cos": [(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN)],
+    "tan": [*ODD, (INF, NAN), (-INF, NAN), (-TINY, -TINY)],
+    "arcsin": [*ODD, (1.0, math.pi / 2), (-1.0, -math.pi / 2), (1.5, NAN), (-INF, NAN)],
+    "arccos": [(1.0, 0.0), (-1.0, math.pi), (0.0, math.pi / 2), (1.5, NAN), (-INF, NAN)],
+    "arctan": [*ODD, (INF, math.pi / 2), (-INF, -math.pi / 2), (TINY, TINY)],
+    "sinh": [*ODD, (INF, INF), (-INF, -INF), (-711.0, -INF)],
+    "cosh": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF), (711.0, INF)],
+    "tanh": [*ODD, (INF, 1.0), (-INF, -1.0), (-TINY, -TINY)],
+    "arcsinh": [*ODD, (INF, INF), (-INF, -INF), (TINY, TINY)],
+    "arccosh": [(1.0, 0.0), (0.5, NAN), (-INF, NAN), (INF, INF)],
+    "arctanh": [*ODD, (1.0, INF), (-1.0, -INF), (1.5, NAN), (-INF, NAN), (TINY, TINY)],
+    "sigmoid": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0)],
+    "softplus": [(INF, INF), (-INF, 0.0), (1e300, 1e300)],
+    "log1mexp": [(0.0, -INF), (-0.0, -INF), (1.0, NAN), (INF, NAN), (-INF, -0.0)],
+    "erf": [*ODD, (INF, 1.0), (-INF, -1.0)],
+    "erfc": [(0.0, 1.0), (INF, 0.0), (-INF, 2.0)],
+}
+
+
+def same(got, want):
+    """Equal numbers with equal signs, or both NaN; 2 ulp for what is no special number."""
+    if math.isnan(want):
+        return math.isnan(got)
+    if math.copysign(1.0, got) != math.copysign(1.0, want):
+        return False
+    return got == want or (math.isfinite(got) and abs(got - want) <= 2 * math.ulp(want))
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special_values_are_those_of_c99(name):
+    rows = [*SPECIAL[name], (NAN, NAN)]
+    # Each alone among ordinary numbers, and each in its own lane.
+    for x, want in rows:
+        for lane in (0, 5):
+            column = np.full(19, 0.75)
+            column[lane] = x
+            got = compiled(name)(column)[lane]
+            assert same(float(got), want), f"{name}({x}) = {got}, not {want}"
+
+
+def test_special_values_in_single_precision_are_those_of_doubles():
+    values = np.array([0.0, -0.0, 1.0, -1.0, INF, -INF, NAN, 2.0**-149, -(2.0**-126)], np.float32)
+    for name in SPECIAL:
+        double = compiled(name)(values.astype(np.float64))
+        with np.errstate(all="ignore"):
+            expected = double.astype(np.float32)
+        got = compiled(name)(values)
+        assert np.array_equal(got, expected, equal_nan=True), name
+        numbers = ~np.isnan(expected)
+        assert np.array_equal(np.signbit(got)[numbers], np.signbit(expected)[numbers]), name
+
+
+_EDGES = [
+    0.0, -0.0, 1.0, -1.0, INF, -INF, NAN, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 2.5, -2.5, TINY, -TINY,
+    1e300, -1e300, 1e-300, 2.0**53, 2.0**53 - 1, -(2.0**53) + 1, 1e22,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "truth"), [("power", math.pow), ("arctan2", math.atan2)])
+def test_special_values_of_two_arguments_are_those_of_the_c_library(name, truth):
+    def by_c(x, y):
+        try:
+            return truth(x, y)
+        except OverflowError:
+            return math.copysign(INF, x) if y % 2 == 1 else INF
+        except ValueError:  # a domain error in Python, a value in C
+            if x == 0:
+                return math.copysign(INF, x) if y % 2 == 1 else INF
+            return NAN
+
+    rows = [(x, y) for x in _EDGES for y in _EDGES]
+    got = compiled(name)(*(np.array(column) for column in zip(*rows, strict=True)))
+    for value, row in zip(got.tolist(), rows, strict=True):
+        assert same(value, by_c(*row)), f"{name}{row} = {value}, not {by_c(*row)}"
+
+
+# -- angles of any size --------------------------------------------------------------------------
+
+
+def test_angles_of_any_size_are_reduced_exactly():
+    # The second is the double nearest to a multiple of pi/2; the others surround the boundary
+    # from which on the C library is asked, in the same vector as ordinary numbers.
+    hard = struct.unpack("<d", struct.pack("<Q", 0x7506AC5B262CA1FF))[0]
+    x = np.array([0.5, hard, 2.0**30, np.nextafter(2.0**30, 0), 2.0**30 + 1, 1e22, -1.0, 1.7e308])
+    x = np.concatenate([x, np.arange(1, 9) * math.pi / 2, [2.0**30 * 3, INF, 1.0]])
+    for name in ("sin", "cos", "tan"):
+        for got, value in zip(compiled(name)(x).tolist(), x.tolist(), strict=True):
+            if math.isinf(value):
+                assert math.isnan(got)
+                continue
+            with mpmath.workdps(400):
+                error = ulps(got, TRUTH[name](mpmath.mpf(value)), np.float64)
+            # Next to a multiple of pi/2 the C library itself keeps a few digits less.
+            bound = FUNCTIONS[name].ulps(np.float64) if value != hard else 16.0
+            assert error <= bound, f"{name}({value}): {error} ulp"
+
+
+# -- in compiled functions -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(elementary.KERNELS))
+def test_loops_are_vectorised_and_the_callers_flags_change_nothing(name):
+    rng = np.random.default_rng(3)
+    columns = [rng.uniform(0.1, 0.9, 37) for _ in range(elementary.KERNELS[name].arity)]
+    loose, exact = compiled(name), compiled(name, fastmath=False)
+    assert np.array_equal(loose(*columns), exact(*columns), equal_nan=True)
+    (ir,) = [loose.inspect_llvm(s) for s in loose.signatures if "float64" in str(s)]
+    assert "x double>" in ir, "no vectors"
+    assert not [s for s in ir.splitlines() if f"call double @{name}(" in s and "vector.body" in s]
+
+
+def test_a_sum_around_an_exponential_leaves_its_reduction_alone():
+    x = tensor.dvector("x")
+    f = function([x], tensor.sum(tensor.exp(x) - tensor.sin(x)))
+    values = np.linspace(-20.0, 20.0, 1001)
+    assert f(values) == pytest.approx(math.fsum(np.exp(values) - np.sin(values)), rel=1e-14)
+    gradient = function([x], grad(tensor.sum(tensor.exp(x) - tensor.sin(x)), x))
+    np.testing.assert_allclose(gradient(values), np.exp(values) - np.cos(values), rtol=1e-13)
+
+
+def test_printed_code_says_the_names():
+    x = tensor.dvector("x")
+    y = tensor.fvector("y")
+    f = function([x, y], [tensor.arctan2(tensor.exp(x), 2.0), x**1.7, tensor.exp2(y)])
+    assert "arctan2(exp(x[i]), 2.0)" in f.source or "arctan2(exp(x_i), 2.0)" in f.source
+    assert "power(x_i, 1.7)" in f.source and "exp2(y[i])" in f.source
+    a, b = np.linspace(0.1, 3.0, 9), np.linspace(-2, 2, 5, dtype=np.float32)
+    for got, want in zip(f(a, b), [np.arctan2(np.exp(a), 2), a**1.7, np.exp2(b)], strict=True):
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_names_of_numpy_and_of_math_are_one():
+    assert inlined("asin") is inlined("arcsin") is FUNCTIONS["arcsin"]
+    assert inlined("gamma") is None
+    assert math.isnan(FUNCTIONS["log"](-1.0))
+
+
+def test_integers_are_doubles_and_complex_numbers_are_refused():
+    assert compiled("exp")(np.array([0, 1])).dtype == np.int64  # the array, not the function
+
+    @njit
+    def one(x):
+        return elementary.exp(x)
+
+    assert one(2) == pytest.approx(math.exp(2))
+    with pytest.raises(Exception, match="exp takes real numbers, not complex128"):
+        one(1j)
+
+
+def test_the_coefficients_are_those_that_the_fit_gives():
+    with open(_coefficients.__file__, encoding="utf-8") as file:
+        assert file.read() == text()
