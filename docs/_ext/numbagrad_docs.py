@@ -1,7 +1,8 @@
 """Directives that list what the package has, so that no list is kept by hand.
 
 ``tensor-functions`` documents the names of ``numbagrad.tensor`` that come from given modules of
-``ops``; ``op-list`` makes a table of every Op with its kind and its derivative rules. They only
+``ops``; ``op-list`` makes a table of every Op with its kind and its derivative rules;
+``function-accuracy`` one of the elementary functions and the bounds of their errors. They only
 read the package: nothing is described here in words of its own.
 """
 
@@ -20,6 +21,7 @@ import numbagrad.gradient  # noqa: F401  (its identities are Ops, too)
 from numbagrad import tensor
 from numbagrad.graph.registry import OP_CLASSES
 from numbagrad.graph.type import DisconnectedType
+from numbagrad.kernels.inlined import FUNCTIONS
 from numbagrad.ops.dtypes import is_continuous
 from numbagrad.ops.kinds import BILINEAR, LINEAR, Declared, Elementwise, no_partials
 
@@ -179,8 +181,31 @@ def _is_connected(op_class: type[Declared]) -> bool:
     return any(r and any(row) for r, row in zip(reached, pattern, strict=True)) and any(floats)
 
 
+# -- the accuracy of elementary functions --------------------------------------------------------
+
+
+class FunctionAccuracy(_Generated):
+    """``.. function-accuracy::``, the bounds that the tests hold."""
+
+    def lines(self) -> Iterator[str]:
+        yield ".. list-table::"
+        yield "   :header-rows: 1"
+        yield ""
+        yield "   * - functions"
+        yield "     - float64, ulp"
+        yield "     - float32, ulp"
+        bounds = sorted({(f.ulps("float64"), f.ulps("float32")) for f in FUNCTIONS.values()})
+        for double, single in bounds:
+            names = [n for n, f in FUNCTIONS.items() if f.ulps("float64") == double]
+            yield f"   * - {', '.join(names)}"
+            yield f"     - {double:g}"
+            yield f"     - {single:g}"
+        yield ""
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx calls this."""
     app.add_directive("tensor-functions", TensorFunctions)
     app.add_directive("op-list", OpList)
+    app.add_directive("function-accuracy", FunctionAccuracy)
     return {"version": "1", "parallel_read_safe": False}
