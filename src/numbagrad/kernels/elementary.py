@@ -59,11 +59,12 @@ class Kernel:
     rare: Callable[[Value], Value] | None = None
 
 
-def _rest_text(kernel: Kernel, lanes: int) -> str:
+def _rest_text(kernel: Kernel, lanes: int, declared: dict[str, str]) -> str:
     """The function that takes ``x`` and the fast result and gives the right one."""
     body = Body(lanes, ["x", "y"])
     assert kernel.rare is not None
     rare = kernel.rare(body.parameters[0])
+    declared.update(body.declared)
     number, flags = body.type("f"), body.type("b")
     name = f"{_PREFIX}{kernel.name}_rest"
     start = "\n".join(body.lines)
@@ -97,11 +98,10 @@ each:
 done:
   ret {number} %more
 }}
-declare i1 @llvm.vector.reduce.or.v{lanes}i1({flags})
-declare {number} @llvm.fabs.v{lanes}f64({number})"""
+declare i1 @llvm.vector.reduce.or.v{lanes}i1({flags})"""
 
 
-def _rest(kernel: Kernel) -> list[str]:
+def _rest(kernel: Kernel, declared: dict[str, str]) -> list[str]:
     """The texts of all versions of the function for rare arguments, kept alive for LLVM to find."""
     name = f"{_PREFIX}{kernel.name}_rest"
     kinds = [f"<{n} x double> (<{n} x double>, <{n} x double>)*" for n in _LANES]
@@ -111,7 +111,7 @@ def _rest(kernel: Kernel) -> list[str]:
     variants = ",".join(f"_ZGV_LLVM_N{n}vv_{name}({name}_{n})" for n in _LANES)
     return [
         f"declare double @{kernel.name}(double) #2",
-        *(_rest_text(kernel, n) for n in (1, *_LANES)),
+        *(_rest_text(kernel, n, declared) for n in (1, *_LANES)),
         f"@llvm.compiler.used = appending global [{len(_LANES)} x i8*] [{erased}], "
         'section "llvm.metadata"',
         'attributes #3 = { nounwind willreturn readnone "vector-function-abi-variant"='
@@ -129,12 +129,10 @@ def kernel_text(kernel: Kernel, single: bool) -> str:
     if kernel.rare is not None:
         called = f"call double @{_PREFIX}{kernel.name}_rest"
         made = body.emit(f"{called}(double {values[0].name}, double {made.name}) #3", "f")
-        rest = _rest(kernel)
+        rest = _rest(kernel, body.declared)
     made = narrowed(made) if single else made
     text = function_text(_symbol(kernel, single), body, made)
-    # A declaration may stand once; that of the scalar absolute value is among the rest's.
-    declared = {line: None for line in body.declared.values()}
-    return "\n".join([*rest, *declared, text, _ATTRIBUTES])
+    return "\n".join([*rest, *body.declared.values(), text, _ATTRIBUTES])
 
 
 def _symbol(kernel: Kernel, single: bool) -> str:
