@@ -13,7 +13,6 @@ def logistic_gradient(X, v, w):
     # dloss_dw = t2 @ X
     dloss_dw = zeros(d)
     loss = 0.0
-<<<<<<< HEAD
     t1_block = empty(128)
     t2_block = empty(128)
     for i0 in range(0, n, 128):
@@ -26,22 +25,11 @@ def logistic_gradient(X, v, w):
         for i in range(i0, i1):
             t1 = t1_block[i - i0]
             v_i = v[i]
-            loss += special.softplus(t1) - v_i * t1
-            t2 = special.sigmoid(t1) - v_i
+            loss += softplus(t1) - v_i * t1
+            t2 = sigmoid(t1) - v_i
             t2_block[i - i0] = t2
         for i in range(i0, i1):
             t2 = t2_block[i - i0]
             for j in range(d):
                 dloss_dw[j] += t2 * X[i, j]
-=======
-    for i in range(n):
-        t1 = 0.0
-        for j in range(d):
-            t1 += X[i, j] * w[j]
-        v_i = v[i]
-        loss += softplus(t1) - v_i * t1
-        t2 = sigmoid(t1) - v_i
-        for j in range(d):
-            dloss_dw[j] += t2 * X[i, j]
->>>>>>> 6618fc8 (Tests of the elementary functions against mpmath and C99; a power is printed as a call)
     return loss, dloss_dw

@@ -19,7 +19,6 @@ def logistic_gradient_hvp(X, v, w, p):
     dloss_dw = zeros(d)
     hvp = zeros(d)
     loss = 0.0
-<<<<<<< HEAD
     t1_block = empty(128)
     t3_block = empty(128)
     v1_block = empty(128)
@@ -39,8 +38,8 @@ def logistic_gradient_hvp(X, v, w, p):
             t1 = t1_block[i - i0]
             t3 = t3_block[i - i0]
             v_i = v[i]
-            loss += special.softplus(t1) - v_i * t1
-            t2 = special.sigmoid(t1)
+            loss += softplus(t1) - v_i * t1
+            t2 = sigmoid(t1)
             v1 = t2 - v_i
             v2 = t3 * t2
             v3 = 1.0 - t2
@@ -54,24 +53,4 @@ def logistic_gradient_hvp(X, v, w, p):
                 X_ij_2 = X[i, j]
                 dloss_dw[j] += v1 * X_ij_2
                 hvp[j] += v4 * X_ij_2
-=======
-    for i in range(n):
-        t1 = 0.0
-        t3 = 0.0
-        for j in range(d):
-            X_ij = X[i, j]
-            t1 += X_ij * w[j]
-            t3 += X_ij * p[j]
-        v_i = v[i]
-        loss += softplus(t1) - v_i * t1
-        t2 = sigmoid(t1)
-        v1 = t2 - v_i
-        v2 = t3 * t2
-        v3 = 1.0 - t2
-        v4 = v2 * v3
-        for j in range(d):
-            X_ij_2 = X[i, j]
-            dloss_dw[j] += v1 * X_ij_2
-            hvp[j] += v4 * X_ij_2
->>>>>>> 6618fc8 (Tests of the elementary functions against mpmath and C99; a power is printed as a call)
     return loss, dloss_dw, hvp
