@@ -1,0 +1,1 @@
+"""Theano's ``sandbox``, as far as programs import from it."""
