@@ -23,7 +23,7 @@ def garch_gradient(e, omega, alpha, beta):
         t1_i = t1[i]
         e_i = e[i]
         v1 = e_i * e_i / t1_i
-        t2 += math.log(t1_i) + v1
+        t2 += log(t1_i) + v1
         t3[i] = -0.5 * (v1 / t1_i) + 0.5 / t1_i
     loss = 0.5 * t2
     dvariance = 0.0
