@@ -500,6 +500,30 @@ def test_what_may_fail_waits_for_a_step():
             assert interpret([made], VALUES | {n: np.array(steps)}) == [VALUES[a]]
 
 
+def test_an_array_of_one_number_is_not_stored_for_a_loop_in_the_loop():
+    def outer(s, c):
+        (inner,) = loop(lambda t, d: ([t * d], []), 2, states=[T.ones_like(c)], others=[s])
+        return [s + inner.sum()], []
+
+    (made,) = rewrite(loop(outer, states=[a], others=[u]))
+    (again,) = rewrite([made])
+    assert counts(made.owner) == counts(again.owner) == (0, 1, 1, 0)
+    assert made.owner.inputs[-1] is u
+
+
+def test_a_loop_that_keeps_few_states_keeps_no_more():
+    hs, _ = ng.scan(
+        lambda x, h: T.tanh(x @ W + h), sequences=[X], outputs_info=[u], checkpoint="sqrt"
+    )
+    cost = T.sum(hs[-1] ** 2)
+    made = rewritten(cost, ng.grad(cost, W))
+    forward, *_ = scans(made)
+    assert forward.op.checkpoint == "sqrt"
+    assert forward.op.n_traced == 0
+    around = [n for n in scans(made) if scans(n.op.body.outputs)]
+    assert [n.op.n_traced for n in around] == [0]
+
+
 def test_an_array_that_a_kernel_needs_is_stored_once():
     def step(s, m):
         return [T.tanh(s @ (m * 2.0) @ (m + 1.0))], []

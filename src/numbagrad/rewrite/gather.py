@@ -66,6 +66,8 @@ def products_after(node: Node, scope: Scope) -> Any:
 
 def _sums(loop: Loop) -> dict[Variable, _Sum]:
     nodes = toposort(loop.outputs, loop.inside)
+    if any(getattr(n.op, "kind", None) == "Control" for n in nodes):
+        return {}  # a loop around others takes a segment of the steps at a time to save memory
     uses = Counter(v for n in nodes for v in n.inputs)
     uses.update(loop.outputs)
     stored = {g.inside for g in loop.sequences} | set(loop.traced)

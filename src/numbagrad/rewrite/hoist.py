@@ -29,7 +29,7 @@ DEAR_ELEMENT = 10
 #: A sum of costs that stands for more than arithmetic on each element.
 MUCH = 1000
 #: Kinds whose arguments are stored in any case.
-_OF_WHOLE_ARRAYS = ("Block", "Control", "Scatter")
+_OF_WHOLE_ARRAYS = ("Block", "Scatter")
 
 
 @on("Scan")
@@ -72,7 +72,8 @@ def _worth_moving(loop: Loop, nodes: Sequence[Apply], scope: Scope) -> list[Vari
             whole = getattr(node.op, "kind", None) in _OF_WHOLE_ARRAYS
             for v in node.inputs:
                 _consider(v, whole, fixed, costs, found)
-    return list(found)
+    # A number in many places is best left a number.
+    return [v for v in found if scope.value(v) is None]
 
 
 def _consider(
@@ -140,12 +141,15 @@ def _alike(a: Any, b: Any) -> bool:
 def products_at_once(node: Node, scope: Scope) -> Any:
     """scan(f(x[t] @ w)) = scan(f(y[t])) with y = x @ w before the loop"""
     loop = Loop.of(node)
-    if loop.condition is not None:
-        return None  # it may end long before the last element
-    elements = {g.inside: g.outside for g in loop.sequences}
+    if loop.condition is not None or loop.op.checkpoint is not None:
+        return None  # it may end long before the last element, or memory is dear
+    nodes = toposort(loop.outputs, loop.inside)
+    # A loop around others takes a segment of the steps at a time: what that saves is not undone.
+    most = 1 if any(getattr(n.op, "kind", None) == "Control" for n in nodes) else 2
+    elements = {g.inside: g.outside for g in loop.sequences if g.inside.type.ndim <= most}
     fixed: set[Any] = {g.inside for g in loop.others}
     new: dict[Variable, Given] = {}
-    for inner in toposort(loop.outputs, loop.inside):
+    for inner in nodes:
         if _is_fixed(inner, fixed):
             fixed.update(inner.outputs)
             continue

@@ -24,7 +24,6 @@ __all__ = ["united"]
 TRIED = 8
 #: What a value has to cost (see `Elementwise.cost`) for loops to be united for it alone.
 WORTH_SHARING = 4
-_STEERING = ("checkpoint", "truncate")
 
 
 def united(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
@@ -136,9 +135,8 @@ def _union(a: Loop, b: Loop) -> Loop | None:
         others=(*a.others, *b.others),
         traced=(*a.traced, *b.traced),
     )
-    # What only steers derivatives; these have been taken.
-    differing = [n for n in _STEERING if getattr(a.op, n) != getattr(b.op, n)]
-    both = replace(both, op=a.op.changed(**dict.fromkeys(differing)))
+    # These have been taken, but who asks for few states to be kept has little memory.
+    both = replace(both, op=a.op.changed(checkpoint=a.op.checkpoint or b.op.checkpoint))
     number = numbered(both, [] if b.condition is None else [b.condition])
     if a.condition is not None and number[a.condition] != number[b.condition]:
         return None
