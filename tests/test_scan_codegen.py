@@ -484,3 +484,13 @@ def test_whatever_step_is_drawn(plan, states, traced, size, vectors):
         inputs = [x, b]
     values += [noise.normal(size=3 if vectors else ()) for _ in starts]
     same([*inputs, *starts], outputs, *values, rtol=1e-9)
+
+
+def test_an_element_that_is_handed_on_in_a_loop_inside_a_loop_is_read_where_it_lies():
+    rows = T.reshape((x * y)[:4], (2, 2), ndim=2)
+
+    def step(row, total):
+        last, _ = loop(lambda e, s, t: [e, t + s], 2, [row], [total, 0.0])
+        return [last + 1.0]
+
+    same([x, y, a], loop(step, 2, [rows], [a]), [1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0], 0.5)

@@ -43,9 +43,10 @@ steps = st.builds(
 lengths = st.sampled_from([0, 1, 2, 5])
 
 
-def compute(inputs, outputs, at, mode):
+def compute(inputs, outputs, at, mode="as built"):
     outputs = rewrite(outputs) if mode == "rewritten" else outputs
-    return ng.function(inputs, outputs, mode="reference", on_unused_input="ignore")(*at)
+    mode = None if mode == "compiled" else "reference"
+    return ng.function(inputs, outputs, mode=mode, on_unused_input="ignore")(*at)
 
 
 def close(found, wanted):
@@ -284,3 +285,25 @@ def test_jacobians_and_hessians(mode, step, length):
         ]
 
     both.check(derivative, mode)
+
+
+# -- compiled ------------------------------------------------------------------------------------
+
+
+def hessians(cost, wrt, directions):
+    return [ng.hessian(cost, wrt[-1], disconnected_inputs="ignore")]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    step=steps,
+    length=lengths,
+    derivative=st.sampled_from([gradient, tangent, product, reverse_twice, hessians]),
+    checkpoint=st.sampled_from([None, None, 2, "sqrt"]),
+    symbolic=st.booleans(),
+)
+def test_compiled_derivatives(step, length, derivative, checkpoint, symbolic):
+    both = Both(step, length, symbolic, checkpoint=checkpoint)
+    outputs = derivative(both.scan, both.smooth, both.directions)
+    wanted = compute(both.inputs, derivative(both.unrolled, both.smooth, both.directions), both.at)
+    close(compute(both.inputs, outputs, both.at, "compiled"), wanted)

@@ -86,6 +86,9 @@ class Repeated:
         sources = list(self.expressions())
         for task in all_tasks(self.tasks.tasks):
             sources += [*task.expressions(), *task.extents.values()]
+            if task.inner is not None:
+                sources += task.inner.expressions()
+                found |= {b.number: b for b in task.inner.starts}
             for buffer in (*task.targets, *task.arguments):
                 if isinstance(buffer, Expression):
                     sources.append(buffer)
