@@ -953,3 +953,18 @@ class TestPrinting:
         assert text.count("Inner graphs:") == 1
         assert text.count("\nScan{") == 2
         assert ng.dprint(X.sum(), file="str").count("Inner") == 0
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8", "uint64"])
+def test_a_number_of_steps_is_of_any_integer_dtype(dtype):
+    x, n = T.dvector("x"), T.scalar("n", dtype=dtype)
+    f = ng.function([x, n], scan(lambda a: 2 * a, [x], n_steps=n, return_updates=False))
+    np.testing.assert_array_equal(f([1.0, 2.0], 1), [2.0])
+    with pytest.raises(ShapeError, match="n_steps is more than"):
+        f([1.0, 2.0], 3)
+
+
+@pytest.mark.parametrize("n", [2.5, T.dscalar("n")])
+def test_a_number_of_steps_is_an_integer(n):
+    with pytest.raises(TypeError, match=r"^n_steps: a size must be an integer.*\n.*built at"):
+        scan(lambda a: 2 * a, [T.dvector("x")], n_steps=n)

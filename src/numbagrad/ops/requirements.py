@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph.basic import Variable
+from ..graph.tensor import as_tensor
 from ..testing.samples import sample
 from .casting import cast
 from .checks import Check
@@ -58,10 +59,13 @@ class Required(Elementwise):
         super().perform(node, inputs, output_storage)
 
     def prepare(self, *inputs):
-        variables = super().prepare(*inputs)
+        # Sizes are followed through casts between integers, and come back in any of their dtypes.
+        given = [as_tensor(x) for x in inputs]
+        whole = [cast(v, "int64") if v.type.numpy_dtype.kind in "iu" else v for v in given]
+        variables = super().prepare(*whole)
         if any(v.ndim for v in variables):
             raise TypeError(f"{self} compares two scalars; got {variables}")
-        return [cast(v, "int64") for v in variables]
+        return variables
 
     def checks(self, n, other):
         holds = _RELATIONS[self.relation]

@@ -35,7 +35,10 @@ def number_of_steps(n_steps: Any, sources: Sequence[Source], ends: bool) -> Leng
     """
     if n_steps is None:
         return _from_sequences(sources, ends)
-    n = as_length(n_steps, complaint("n_steps"))
+    try:
+        n = as_length(n_steps, "n_steps")
+    except TypeError as error:
+        raise TypeError(complaint(str(error))) from None
     if isinstance(n, int) and n < 0:
         raise ValueError(complaint(f"n_steps must not be negative; got {n}"))
     if sources and not any(_same(n, steps_of(s)) for s in sources):
