@@ -15,6 +15,7 @@ from numbagrad import tensor as T
 from numbagrad.errors import InputError, ShapeError
 from numbagrad.graph.generators import copy_generator
 from numbagrad.sandbox.rng_mrg import MRG_RandomStreams
+from numbagrad.scan import scan
 from numbagrad.tensor import random as R
 from numbagrad.tensor.random.utils import RandomStream
 from numbagrad.tensor.shared_randomstreams import RandomStreams
@@ -387,3 +388,105 @@ def test_any_location_and_scale(seed, loc, scale, n):
 def test_what_numpy_lacks_has_the_right_distribution(draw, judge):
     x = ng.function([], draw(20000), mode="reference")()
     assert st.kstest(x, judge.cdf).pvalue > 1e-4
+
+
+# -- loops -----------------------------------------------------------------------------------------
+
+
+def _walk(mu, sigma, n, judge):
+    x, path = 0.0, []
+    for _ in range(n):
+        z = judge.normal(mu, sigma, 2)
+        u = judge.uniform()
+        x = 0.5 * x + z.sum() * u
+        path.append(x)
+    return np.array(path)
+
+
+def _walk_graph():
+    mu, sigma, n = T.dscalar("mu"), T.dscalar("sigma"), T.lscalar("n")
+    rng = R.shared_rng(seed=3)
+
+    def step(x, g, mu, sigma):
+        g, z = g.normal(mu, sigma, size=2)
+        g, u = g.uniform()
+        return 0.5 * x + z.sum() * u, g
+
+    start = [T.constant(0.0), rng]
+    (path, last), _ = scan(step, outputs_info=start, non_sequences=[mu, sigma], n_steps=n)
+    return (mu, sigma, n), rng, path, last
+
+
+@MODES
+def test_a_loop_draws_in_the_order_of_its_steps(mode):
+    inputs, rng, path, last = _walk_graph()
+    f = ng.function(list(inputs), path, updates={rng: last}, mode=mode)
+    judge = np.random.default_rng(3)
+    for n in (1, 4, 3):
+        np.testing.assert_allclose(f(0.3, 0.7, n), _walk(0.3, 0.7, n, judge), rtol=1e-12)
+        assert state(rng.get_value()) == state(judge)
+    still = ng.function(list(inputs), path, mode=mode)
+    np.testing.assert_array_equal(still(0.3, 0.7, 3), still(0.3, 0.7, 3))
+    assert state(rng.get_value()) == state(judge)
+
+
+@MODES
+def test_gradients_of_a_loop_hold_its_draws_fixed(mode):
+    (mu, sigma, n), rng, path, last = _walk_graph()
+    cost = (path**2).sum()
+    f = ng.function([mu, sigma, n], ng.grad(cost, [mu, sigma]), updates={rng: last}, mode=mode)
+
+    def judge(m, s):
+        return (_walk(m, s, 5, np.random.default_rng(3)) ** 2).sum()
+
+    h = 1e-6
+    want = [(judge(0.3 + h, 0.7) - judge(0.3 - h, 0.7)) / (2 * h)]
+    want.append((judge(0.3, 0.7 + h) - judge(0.3, 0.7 - h)) / (2 * h))
+    np.testing.assert_allclose(f(0.3, 0.7, 5), want, rtol=1e-6)
+
+
+@MODES
+def test_a_step_function_may_draw_from_a_stream(mode):
+    stream = RandomStream(seed=3)
+    path, updates = scan(
+        lambda x: 0.5 * x + stream.normal(size=2), outputs_info=[T.zeros(2)], n_steps=4
+    )
+    f = ng.function([], path, updates=updates, mode=mode)
+    (first,) = np.random.SeedSequence(3).spawn(1)
+    judge = np.random.default_rng(first)
+    for _ in range(2):
+        x, want = np.zeros(2), []
+        for _ in range(4):
+            x = 0.5 * x + judge.normal(size=2)
+            want.append(x)
+        np.testing.assert_allclose(f(), want, rtol=1e-13)
+
+
+def test_a_generator_used_twice_within_a_step_is_refused():
+    def step(x, g):
+        after, z = g.normal()
+        return x + z + g.uniform()[1], after
+
+    (path, _), _ = scan(step, outputs_info=[T.constant(0.0), R.shared_rng(seed=1)], n_steps=3)
+    with pytest.raises(ValueError, match=r"(?s)more than once within a step.*in step"):
+        ng.function([], path)
+
+
+def test_generators_that_change_places_in_a_loop_are_refused():
+    def step(x, g, h):
+        after, z = g.normal()
+        return x + z, h, after
+
+    start = [T.constant(0.0), R.shared_rng(seed=1), R.shared_rng(seed=2)]
+    (path, last, _), _ = scan(step, outputs_info=start, n_steps=3)
+    with pytest.raises(TypeError, match="change places"):
+        ng.function([], [path, last])
+
+
+def test_a_draw_that_an_update_wants_is_made_whichever_branch_is_taken():
+    c, rng = T.bscalar("c"), R.shared_rng(seed=1)
+    after, x = rng.normal()
+    chosen = ng.ifelse(c > 0, x, T.constant(0.0))
+    f = ng.function([c], chosen, updates={rng: after}, mode="reference")
+    draws = np.random.default_rng(1).normal(size=3)
+    assert [f(1), f(0), f(1)] == [draws[0], 0.0, draws[2]]

@@ -13,35 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph.basic import Apply, Variable
-from ..graph.generators import RandomGeneratorType
 from ..graph.traverse import toposort
+from ..ops.chains import generator_before, generator_root, is_generator, refuse_second_uses
 
 __all__ = ["Plan", "Separated", "is_generator", "locked", "plan_of", "separate"]
-
-
-def is_generator(variable: Variable) -> bool:
-    """Whether a variable's values are generators."""
-    return isinstance(variable.type, RandomGeneratorType)
-
-
-def _before(variable: Variable) -> Variable:
-    """The generator that became ``variable`` by the draws of its node."""
-    node = variable.owner
-    assert node is not None
-    rule = getattr(node.op, "generator_of", None)
-    if rule is None:
-        raise TypeError(
-            f"{node.op} returns a generator but does not say of which of its inputs (generator_of)"
-        )
-    found: Variable = rule(node, node.outputs.index(variable))
-    return found
-
-
-def _root(variable: Variable) -> Variable:
-    """The generator at the beginning."""
-    while variable.owner is not None:
-        variable = _before(variable)
-    return variable
 
 
 # -- one chain of draws for each generator --------------------------------------------------------
@@ -70,9 +45,17 @@ def separate(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Separat
 
     A use in the middle of a chain of draws repeats the draws before it on its copy. A graph without
     such uses is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is one within a step of a loop or a branch.
     """
     if not any(is_generator(v) for v in inputs):
         return Separated(list(outputs))
+    for node in toposort(outputs):
+        for graph in getattr(node.op, "graphs", ()):
+            refuse_second_uses(graph.outputs)
     uses: dict[Variable, int] = {}
     for v in [*outputs, *(v for node in toposort(outputs) for v in node.inputs)]:
         if is_generator(v):
@@ -112,7 +95,7 @@ class _Separation:
         chain = []
         while variable.owner is not None:
             chain.append(variable)
-            variable = _before(variable)
+            variable = generator_before(variable)
         copy = variable.clone() if not hasattr(variable, "container") else variable.type()
         root = variable
         self.made.copies.append(copy)
@@ -122,7 +105,7 @@ class _Separation:
         for old in reversed(chain):
             node = old.owner
             assert node is not None
-            before = _before(old)
+            before = generator_before(old)
             self.taken.add(new)
             inputs = [
                 new if v is before else self._use(v) if is_generator(v) else v for v in node.inputs
@@ -184,7 +167,7 @@ def plan_of(
     """
     place = {v: k for k, v in enumerate(arguments)}
     first_copy = len(arguments) - len(sources)
-    ends = [place[_root(v)] if is_generator(v) else None for v in results]
+    ends = [place[generator_root(v)] if is_generator(v) else None for v in results]
     in_place = {e for e, t in zip(ends, targets, strict=True) if e is not None and e == t}
     rows: dict[int, tuple[int, bool]] = {}
     for k, v in enumerate(arguments):

@@ -17,6 +17,7 @@ from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.tensor import TensorType
 from ..graph.type import disconnected_type
+from .chains import generator_root
 from .declared import Declared
 from .dtypes import is_discrete
 from .interpret import interpret
@@ -63,6 +64,19 @@ class Control(Declared, abstract=True):
     def with_graphs(self, graphs: Sequence[FrozenGraph]) -> Control:
         """The same Op around other graphs with the same inputs and outputs."""
         raise NotImplementedError
+
+    def generator_of(self, node: Apply, k: int) -> Variable:
+        """The input whose draws end in the generator that is output ``k``.
+
+        Raises
+        ------
+        TypeError
+            If that depends on the branch, or on the step.
+        """
+        places = {graph.inputs.index(generator_root(graph.outputs[k])) for graph in self.graphs}
+        if len(places) != 1:
+            raise TypeError(f"The branches of {self} return different generators in one place")
+        return node.inputs[places.pop() + len(node.inputs) - len(self.graphs[0].inputs)]
 
     def changed(self, **params: Any) -> Any:
         """The same Op with some of its static parameters changed."""

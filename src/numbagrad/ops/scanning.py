@@ -179,6 +179,12 @@ class Scan(Control, abstract=True):
         """The body's output that ends the loop."""
         return self.body.outputs[-1] if self.until else None
 
+    def generator_of(self, node: Apply, k: int) -> Variable:
+        found = super().generator_of(node, k)
+        if found is not node.inputs[1 + self.n_sequences + k]:
+            raise TypeError(f"The generators of {self} change places: give each its own next one")
+        return found
+
     # -- nodes -----------------------------------------------------------------------------
 
     def make_node(self, *inputs: Any) -> Apply:
