@@ -796,11 +796,40 @@ class TestViews:
         made, _ = scan_checkpoints(
             lambda e, s: e + s, sequences=[x], outputs_info=[0.0], n_steps=m, save_every_N=4
         )
-        assert node_of(made.owner.inputs[0]).op.checkpoint == 4
         data = np.arange(1.0, 12.0)
         sums = np.cumsum(data)[:n]
         want = [*sums[3::4], *([sums[-1]] if n % 4 else [])]
         np.testing.assert_array_equal(values(made, {x: data, m: n}, mode), want)
+
+    @pytest.mark.parametrize("n", [3, 8, 11])
+    def test_scan_checkpoints_of_known_length(self, n, mode):
+        w = T.dscalar("w")
+        given = dict(
+            fn=lambda e, s: (T.sin(s * w + e), s - e),
+            sequences=T.arange(1.0, n + 1.0) / 4,
+            outputs_info=[w, None],
+            return_updates=False,
+        )
+        made = scan_checkpoints(save_every_N=4, **given)
+        whole = scan(**given)
+        ends = [*range(3, n, 4), *([n - 1] if n % 4 else [])]
+        costs = [sum(v.sum() for v in made), sum(v[ends].sum() for v in whole)]
+        gradients = [ng.grad(c, w) for c in costs]
+        one, two, three, four = values([*costs, *gradients], {w: 0.4}, mode)
+        np.testing.assert_allclose([one, three], [two, four], rtol=1e-12)
+
+    def test_scan_checkpoints_with_updates(self, mode):
+        total, x, m = ng.shared(0.0, name="total"), T.dvector("x"), T.lscalar("m")
+        made, updates = scan_checkpoints(
+            lambda e: ([e + total], {total: total + e}), x, n_steps=m, save_every_N=3
+        )
+        f = ng.function([x, m], made, updates=updates, mode=mode)
+        for n in (2, 3, 5, 6):
+            total.set_value(0.0)
+            sums = np.cumsum(np.arange(1.0, n + 1))
+            ends = [*range(2, n, 3), *([n - 1] if n % 3 else [])]
+            np.testing.assert_array_equal(f(np.arange(1.0, 10.0), n), sums[ends])
+            assert total.get_value() == sums[-1]
 
     def test_scan_checkpoints_looks_back_one_step(self):
         with pytest.raises(ValueError, match=r"looks back one step"):
@@ -857,6 +886,19 @@ class TestAround:
         at = np.array([1.0, 2.0, 4.0])
         want = np.diag(2 * at * at[::-1]) + np.diag(at**2)[:, ::-1]
         np.testing.assert_allclose(values(J, {x: at}, mode), want)
+
+    def test_an_integer_beginning_in_a_loop_in_a_loop(self, mode):
+        X = T.fmatrix("X")
+        calls = []
+
+        def outer(row, s):
+            calls.append(s.type.dtype)
+            return s + scan(lambda e, p: p * 0.5 + e * s, row, 0.0, return_updates=False)[-1]
+
+        made = scan(outer, X, 1, return_updates=False)
+        assert calls == ["int64", "float64"]
+        got = values(made, {X: np.ones((2, 2), "float32")}, mode)
+        np.testing.assert_allclose(got, [2.5, 6.25])
 
     def test_a_default_update_in_a_loop_in_a_loop(self, mode):
         def inner(e):

@@ -9,9 +9,10 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .checkpoints import scan_checkpoints
 from .loop import scan
 from .returned import until
-from .views import foldl, foldr, map, reduce, scan_checkpoints
+from .views import foldl, foldr, map, reduce
 
 __all__ = ["foldl", "foldr", "map", "reduce", "scan", "scan_checkpoints", "until"]
 

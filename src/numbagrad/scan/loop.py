@@ -25,7 +25,7 @@ from .arguments import (
 )
 from .body import close_over
 from .returned import Returned, read_returned
-from .states import State, agree, fixed_state, states_of
+from .states import CallAgain, State, agree, fixed_state, states_of
 from .steps import Length, elements_of, number_of_steps, takes_all
 
 __all__ = ["scan"]
@@ -146,9 +146,11 @@ def scan(
         passed=read_non_sequences(non_sequences),
         backwards=bool(go_backwards),
     )
+    loop.begin()
     loop.call(fn)
     loop.count(n_steps)
-    loop.connect()
+    while not loop.connect():
+        loop.call(fn)
     node_outputs = loop.build(strict, _checkpoint(checkpoint), _truncate(truncate_gradient))
     outputs, updates = loop.results(node_outputs)
     made: Any = outputs
@@ -223,12 +225,15 @@ class _Loop:
     steps: Length = None
     sequences: list[Any] = field(default_factory=list)
 
-    def call(self, fn: Callable[..., Any]) -> None:
-        """Make the graph of a step."""
+    def begin(self) -> None:
+        """Make the variables that stand for elements and states."""
         for source in self.sources:
             element = TensorType(source.array.type.dtype, source.array.type.shape[1:])
             self.elements += [element.make_variable(source.name_of(t)) for t in source.taps]
         self.states = [None if o.initial is None else states_of(o) for o in self.infos]
+
+    def call(self, fn: Callable[..., Any]) -> None:
+        """Make the graph of a step."""
         earlier = [
             state.inside[-tap - 1]
             for output, state in zip(self.infos, self.states, strict=True)
@@ -278,8 +283,11 @@ class _Loop:
             whole = takes_all(n_steps, source)
             self.sequences += elements_of(source, self.steps, self.backwards, whole)
 
-    def connect(self) -> None:
-        """Make the results of a step of the types of what they are fed to."""
+    def connect(self) -> bool:
+        """Make the results of a step of the types of what they are fed to.
+
+        False says that the step has to be made anew, of the types that the states have now.
+        """
         condition = self.returned.condition
         fed = [k for k, s in enumerate(self.states) if s is not None]
         free = [k for k, s in enumerate(self.states) if s is None]
@@ -287,7 +295,10 @@ class _Loop:
         values = [self.returned.outputs[k] for k in fed] + list(self.changed.values())
         held = [self.returned.outputs[k] for k in free]
         held += [] if condition is None else [condition]
-        values, held = agree(states, values, held)
+        try:
+            values, held = agree(states, values, held)
+        except CallAgain:
+            return False
         for k, value in zip(fed, values, strict=False):
             self.returned.outputs[k] = value
         self.changed = dict(zip(self.changed, values[len(fed) :], strict=True))
@@ -299,6 +310,7 @@ class _Loop:
             if not isinstance(self.returned.outputs[k].type, TensorType):
                 words = f"Output {k} is of type {self.returned.outputs[k].type}, of which no array"
                 raise TypeError(complaint(f"{words} can be made: make it a state"))
+        return True
 
     # -- the node --------------------------------------------------------------------------
 

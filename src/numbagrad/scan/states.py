@@ -22,7 +22,11 @@ from ..ops.requirements import required
 from ..ops.sizes import size_at
 from .arguments import Output, complaint
 
-__all__ = ["State", "agree", "fixed_state", "states_of"]
+__all__ = ["CallAgain", "State", "agree", "fixed_state", "states_of"]
+
+
+class CallAgain(Exception):
+    """A step can not be made of the states' new types by replacing variables in it."""
 
 
 @dataclass
@@ -129,6 +133,9 @@ def agree(
         If dtypes or numbers of dimensions differ and no lossless cast helps.
     ShapeError
         If sizes are known to differ.
+    CallAgain
+        If the step function has to be called with ``states`` as they are now, since what it made
+        does not take other types: a loop within the step, for example.
     """
     made, rest = list(outputs), list(held)
     _guess_floats(states, made)
@@ -140,7 +147,10 @@ def agree(
             break
         # Widening one state may widen what another gets: again, until nothing changes. It ends
         # since there is no dtype above the widest and no size known better than known.
-        built = rebuild_graph([*made, *rest], memo)
+        try:
+            built = rebuild_graph([*made, *rest], memo)
+        except (TypeError, ValueError) as error:
+            raise CallAgain from error
         made, rest = built[: len(made)], built[len(made) :]
     return [_cast_to(s, v) for s, v in zip(states, made, strict=True)], rest
 
@@ -151,7 +161,11 @@ def _guess_floats(states: Sequence[State], outputs: Sequence[Variable]) -> None:
     memo: dict[Variable, Variable] = {
         v: TensorType("int8", v.type.shape).make_variable() for s in weak for v in s.inside
     }
-    for state, out in zip(states, rebuild_graph(outputs, memo), strict=True):
+    try:
+        tried = rebuild_graph(outputs, memo)
+    except (TypeError, ValueError):
+        return
+    for state, out in zip(states, tried, strict=True):
         if state in weak and out.type.numpy_dtype.kind in "fc":
             state.guess = out.type.dtype
 
