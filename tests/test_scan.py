@@ -25,7 +25,7 @@ def mode(request):
     return request.param
 
 
-def values(outputs, given=None, mode="reference", **kwargs):
+def values(outputs, given=None, mode=None, **kwargs):
     """The values of outputs for values of inputs."""
     given = given or {}
     f = ng.function(list(given), outputs, mode=mode, on_unused_input="ignore", **kwargs)
