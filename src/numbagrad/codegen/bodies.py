@@ -1,8 +1,8 @@
-"""What the graph inside a loop means in terms of the variables around it.
+"""What the graph inside a loop or a branch means in terms of the variables around it.
 
-The step of a loop is built anew over the outer variables themselves, so that expressions and sizes
+The graph is built anew over the outer variables themselves, so that expressions and sizes
 go through the border as if there were none. Only what changes from step to step is a leaf of its
-own: the elements of the sequences and the states.
+own: the elements of the sequences and the states. Of a branch all that it computes is its own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph.basic import Apply, Variable
+from ..graph.traverse import toposort
 from ..rewrite.shapes import ShapeEnv
 
-__all__ = ["LoopBody", "State", "open_loop"]
+__all__ = ["Body", "BranchBody", "LoopBody", "State", "open_graphs"]
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,14 @@ class LoopBody:
         return made if self.condition is None else [*made, self.condition]
 
     @property
-    def leaves(self) -> set[Variable]:
+    def own(self) -> set[Variable]:
         """What changes from step to step by itself."""
         return {*self.elements, *(s.leaf for s in self.states)}
+
+    def needs(self, env: ShapeEnv) -> list[Any]:
+        """What it needs besides what the step reads, in terms of the sizes around."""
+        starts = [s.initial for s in self.states]
+        return [self.steps, env.canonical(self.steps), *self.constant.values(), *starts]
 
     @property
     def steps(self) -> Variable:
@@ -88,18 +94,87 @@ class LoopBody:
         return self.node.inputs[0]
 
 
-def open_loop(node: Apply, wanted: Collection[int], env: ShapeEnv) -> LoopBody:
-    """The step of a loop over the variables around it.
+@dataclass(frozen=True)
+class BranchBody:
+    """One of two branches, with as much of it as something needs.
+
+    Attributes
+    ----------
+    node : Apply
+    wanted : frozenset of int
+        The outputs of the node that are needed.
+    results : dict
+        The value of each of them.
+    own : set of Variable
+        All that the branch computes: nothing of it is done if the other one is taken.
+    env : ShapeEnv
+        What is known of sizes inside.
+    """
+
+    node: Apply
+    wanted: frozenset[int]
+    results: dict[int, Variable]
+    own: set[Variable]
+    env: ShapeEnv
+
+    @property
+    def outputs(self) -> list[Variable]:
+        """What the branch has to compute."""
+        return list(self.results.values())
+
+    @property
+    def elements(self) -> dict[Variable, Variable]:
+        """A branch goes through no sequences."""
+        return {}
+
+    def needs(self, env: ShapeEnv) -> list[Any]:
+        """What it needs besides what its nodes read."""
+        return [self.node.inputs[0]]
+
+
+Body = LoopBody | BranchBody
+
+
+def open_graphs(node: Apply, wanted: Collection[int], env: ShapeEnv) -> list[Body]:
+    """The graphs inside a node over the variables around it.
 
     Parameters
     ----------
     node : Apply
-        Of an Op of the form of ``Scan``.
+        Of a Control Op.
     wanted : collection of int
         The outputs that are needed.
     env : ShapeEnv
         What is known of sizes around the node; it is not changed.
     """
+    op: Any = node.op
+    if op.form == "loop":
+        return [_open_loop(node, wanted, env)]
+    return [_open_branch(node, outputs, wanted, env) for outputs in op.taken(node)]
+
+
+def _open_branch(
+    node: Apply, outputs: list[Variable], wanted: Collection[int], env: ShapeEnv
+) -> BranchBody:
+    results = {k: v for k, v in enumerate(outputs) if k in wanted}
+    own = {v for made in toposort(list(results.values()), node.inputs) for v in made.outputs}
+    inside = env.fork()
+    for k, v in results.items():
+        around = env.shape(node.outputs[k])
+        for a, b in zip(inside.shape(v), around, strict=True):
+            if not _is_own(b, node.outputs[k]):
+                inside.equate(a, b, node)
+    return BranchBody(node, frozenset(wanted), results, own, inside)
+
+
+def _is_own(size: Any, variable: Variable) -> bool:
+    """Whether a size is only known as that of the variable itself."""
+    owner = getattr(size, "owner", None)
+    return owner is not None and owner.inputs[:1] == [variable]
+
+
+def _open_loop(node: Apply, wanted: Collection[int], env: ShapeEnv) -> LoopBody:
+    """The step of a loop over the variables around it."""
     op: Any = node.op
     inside, before = op.body.inputs, node.inputs[op.outer.states]
     elements = [v.clone() for v in inside[op.inner.sequences]]

@@ -16,7 +16,7 @@ _DEEPEST = 5
 
 def describe(task: Task, tasks: TaskList) -> str:
     """``z = X @ w`` and the like, one line, cut where it gets long."""
-    if task.inner is not None:
+    if task.kind == "loop":
         return _steps(task)
     variable = task.variable
     names = ", ".join(t.name for t in task.targets)

@@ -98,9 +98,12 @@ def _block(body: Sequence[Any], depth: int) -> list[str]:
                 steps = f", {step}" if step != 1 else ""
                 lines.append(f"{indent}for {variable} in range({bounds}{steps}):")
                 lines += _block(inner, depth + 1) or [f"{indent}    pass"]
-            case If(condition, inner):
+            case If(condition, inner, other):
                 lines.append(f"{indent}if {condition}:")
-                lines += _block(inner, depth + 1)
+                lines += _block(inner, depth + 1) or [f"{indent}    pass"]
+                if other:
+                    lines.append(f"{indent}else:")
+                    lines += _block(other, depth + 1)
             case Break(condition):
                 lines.append(f"{indent}if {condition}:")
                 lines.append(f"{indent}    break")

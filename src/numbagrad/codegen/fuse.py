@@ -334,5 +334,6 @@ def canonical_axes(tree: Sequence[Loop | Task], table: Table) -> dict[str, Expre
                 renamed[task.axes[item.depth]] = table.axis(item.axis)
             stack.extend(item.body)
         elif item.inner is not None:
-            stack.extend(item.inner.tree)
+            for _, inside in item.inner.lists:
+                stack.extend(inside)
     return renamed

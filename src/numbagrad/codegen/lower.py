@@ -13,8 +13,8 @@ from ..ops.kinds import Block, Reduction, Scatter
 from .describe import describe, reason
 from .expression import Buffer, Expression
 from .fuse import Loop, accumulates_in_place, canonical_axes
+from .inner import all_tasks
 from .names import Names
-from .nest import all_tasks
 from .program import (
     Allocate,
     Assign,
@@ -123,7 +123,8 @@ class Lowering:
 
     def _arrays(self) -> dict[str, tuple[str, int]]:
         """What is known of the arrays that tasks make."""
-        targets = [t for task in self.every for t in task.targets if t.ndim and not t.pack]
+        targets = [t for task in self.every for t in task.targets if t.ndim]
+        targets = [t for t in targets if t.pack is None and t.row is None]
         return {t.array: (t.dtype, t.ndim) for t in targets}
 
     def _items(self) -> None:
@@ -133,12 +134,13 @@ class Lowering:
 
     def _sizes_wanted(self) -> set[tuple[int, int]]:
         wanted: set[tuple[int, int]] = set()
+        made = ("call", "branch")  # whose results have the sizes that they turn out to have
         for task in self.every:
             sources = [*task.expressions(), *task.extents.values()]
             if task.inner is not None:
                 sources += task.inner.expressions()
             for target in task.targets:
-                sources += target.extents if task.kind != "call" or self._batch(task) else ()
+                sources += target.extents if task.kind not in made or self._batch(task) else ()
             for argument in task.arguments:
                 sources += argument.extents if isinstance(argument, Buffer) else [argument]
             for source in sources:
@@ -180,7 +182,7 @@ class Lowering:
                 self._allocate(task, target)
         self._item(item)
         for task in members:
-            if task.kind == "call":
+            if task.kind in ("call", "branch"):
                 for target in task.targets:
                     self._name_sizes(target)
 
@@ -193,12 +195,14 @@ class Lowering:
             return
         if target.array in self.ready:
             return
+        if task.kind == "branch" and target.name in task.inner.own:
+            return
         self.ready.add(target.array)
         if task.kind == "alias" or (task.kind == "call" and not self._batch(task)):
             return
         kept = [e for d, e in enumerate(target.extents) if d not in target.dropped]
         # In a loop of steps: one array for all steps, if its size is known before.
-        level = self.text.level(kept)
+        level = len(self.text.scopes) - 1 if self._is_own(target) else self.text.room(kept)
         shape = tuple(self.text(e).text for e in kept)
         fill = self._start_of(task)
         if target.pack:
@@ -215,6 +219,10 @@ class Lowering:
                 self.text.put(Allocate(target.array, shape, target.dtype, fill), level)
         if target.role == "temporary" and target.pack is None:
             self.retiring.append((shape, level, target))
+
+    def _is_own(self, target: Buffer) -> bool:
+        """Whether one of two branches makes an array for itself."""
+        return False
 
     def _start_of(self, task: Task) -> str | None:
         """What is in an array before anything else is done to it."""
@@ -244,7 +252,8 @@ class Lowering:
         if target.number in self.shown and target.name not in self.ready:
             self.ready.add(target.name)
             index = ", ".join(self.text.index(target, ()))
-            self.text.put(Assign(target.name, f"{target.array}[{index}]"))
+            level = self.text.level_of(target)
+            self.text.put(Assign(target.name, f"{target.array}[{index}]"), level)
 
     def _free(self, shape: tuple[str, ...], level: int, target: Buffer) -> Buffer | None:
         """An array of this shape and dtype whose life is over; it is given away once."""
@@ -322,8 +331,8 @@ class Lowering:
                 self.text.remember(self.table.load(task.target, task.index), Text(register))
 
     def _leaf(self, task: Task) -> None:
-        if task.kind == "loop":
-            self._repeat_steps(task)
+        if task.inner is not None:
+            self._enter(task)
             return
         for buffer in task.whole():
             if buffer.row is not None:
@@ -348,8 +357,8 @@ class Lowering:
     def _fill(self, task: Task) -> None:
         """Done by the allocation."""
 
-    def _repeat_steps(self, task: Task) -> None:
-        """A loop with tasks of its own."""
+    def _enter(self, task: Task) -> None:
+        """A loop or branches with tasks of their own."""
         raise NotImplementedError
 
     def _alias(self, task: Task) -> None:

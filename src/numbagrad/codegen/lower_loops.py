@@ -1,4 +1,4 @@
-"""Loops of steps to statements: the tree of a step inside a ``for``, and how states move on."""
+"""Loops of steps and branches to statements: trees inside a ``for`` or an ``if``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from .describe import describe
 from .expression import Buffer, Expression
 from .fuse import Loop
+from .inner import Branched, Carry, Repeated
 from .lower import Lowering
 from .names import Names
-from .nest import Carry, Graph, Repeated
+from .nest import Graph
 from .program import (
     Assign,
     Break,
     Comment,
     For,
+    If,
     Program,
     Statement,
     Store,
@@ -47,6 +49,7 @@ class _Lowering(Lowering):
         super().__init__(tasks, tree, names)
         self.steps = self._step_names(_depth(tasks.tasks))
         self.depth = 0
+        self.own: set[str] = set()
 
     def _step_names(self, deepest: int) -> list[str]:
         """What counts the steps of loops, by how deep they are nested."""
@@ -56,6 +59,12 @@ class _Lowering(Lowering):
             self.names.reserve(letter)
         return letters[:deepest]
 
+    def _enter(self, task: Task) -> None:
+        if isinstance(task.inner, Branched):
+            self._choose(task.inner)
+        else:
+            self._repeat_steps(task)
+
     def _repeat_steps(self, task: Task) -> None:
         inner: Repeated = task.inner
         text = self.text
@@ -64,7 +73,9 @@ class _Lowering(Lowering):
         steps = text(inner.steps).text
         variable = text.loop_names[inner.axis] = self.steps[self.depth]
         text.scopes.append(Scope(text.scopes[-1].axes | {inner.axis}))
-        self._inside(inner)
+        self.depth += 1
+        self._inside(inner.tasks, inner.tree)
+        self.depth -= 1
         self._move_on(inner, variable)
         body = text.scopes.pop().statements
         text.put(Comment(describe(task, self.tasks)))
@@ -74,15 +85,46 @@ class _Lowering(Lowering):
         for last, state in inner.copies:
             text.put(Store(last.array, (":",) * len(last.extents), state.name))
 
-    def _inside(self, inner: Repeated) -> None:
-        """The statements of one step."""
+    def _inside(self, tasks: Graph, tree: list[Loop | Task]) -> None:
+        """The statements of a step or of a branch."""
         outside = self.tasks, self.tree, self.place, self.last_use, self.retiring
-        self.tasks, self.tree = inner.tasks, inner.tree
-        self.depth += 1
+        self.tasks, self.tree = tasks, tree
         self._begin_list()
         self._items()
-        self.depth -= 1
         self.tasks, self.tree, self.place, self.last_use, self.retiring = outside
+
+    # -- branches --------------------------------------------------------------------------
+
+    def _choose(self, inner: Branched) -> None:
+        text = self.text
+        condition = text(inner.condition).text
+        own, self.own = self.own, self.own | inner.own
+        bodies = []
+        for side in inner.sides:
+            text.scopes.append(Scope(text.scopes[-1].axes | {inner.axis}, branch=True))
+            self.ready -= inner.own
+            self._inside(side.tasks, side.tree)
+            moves = [move for exit in side.exits for move in self._exit(*exit)]
+            statements = text.scopes[-1].statements
+            for statement in _in_order(_written_directly(statements, moves, None)):
+                text.put(statement)
+            bodies.append(text.scopes.pop().statements)
+        self.ready |= inner.own
+        self.own = own
+        text.put(If(condition, *bodies))
+
+    def _is_own(self, target: Buffer) -> bool:
+        return target.name in self.own
+
+    def _exit(self, target: Buffer, source: Buffer | Expression) -> list[tuple[str, str]]:
+        """What a result is set to."""
+        if isinstance(source, Buffer):
+            return [(target.name, source.name)]
+        return [(target.name, self._as(target.dtype, self.text(source).text))]
+
+    def _as(self, dtype: str, text: str) -> str:
+        """A number in its own type: what Numba computes in a wider one must not make it wider."""
+        return f"{dtype}({text})" if dtype == "float32" or dtype in NARROW else text
 
     # -- from step to step -----------------------------------------------------------------
 
@@ -119,16 +161,20 @@ class _Lowering(Lowering):
         made = self.text(source).text
         if made == state.name:
             return []
-        if state.dtype == "float32" or state.dtype in NARROW:
-            # What Numba would compute in a wider type must not make the state's own type wider.
-            made = f"{state.dtype}({made})"
-        return [(state.name, made)]
+        return [(state.name, self._as(state.dtype, made))]
 
 
 def _depth(tasks: Sequence[Task]) -> int:
     """How deep loops of steps are nested."""
-    inner = [t.inner for t in tasks if t.inner is not None]
-    return max((1 + _depth(i.tasks.tasks) for i in inner), default=0)
+    return max(
+        (
+            (t.kind == "loop") + _depth(inside.tasks)
+            for t in tasks
+            if t.inner is not None
+            for inside, _ in t.inner.lists
+        ),
+        default=0,
+    )
 
 
 def _written_directly(

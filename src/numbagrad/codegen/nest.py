@@ -1,126 +1,30 @@
-"""Loops of the user's: the tasks of a step are a list of their own inside one task.
+"""Loops and branches of the user's: the tasks of a step or of a branch are a list of their own.
 
 A state that is a number is a register; one that is an array lives in an array of its own, and the
 next value is written beside it (and the two change places), into it where nothing reads the old
 value any more, or into the array that collects it anyway. Elements of sequences are read in place.
+What a branch computes is in a body of its own, and nothing of it is done before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.tensor import TensorType
 from ..ops.kinds import Block
-from .bodies import LoopBody, State
+from .bodies import BranchBody, LoopBody, State
 from .expression import Buffer, Expression
-from .fuse import Loop, accumulates_in_place, contract, fuse
+from .fuse import contract, fuse
+from .inner import Branched, Carry, Repeated, Side
 from .names import Names
-from .roots import Demand
+from .overwrite import may_overwrite
+from .roots import Demand, kind_of
 from .task import Task
 from .tasks import TaskList
 
-__all__ = ["Carry", "Graph", "Repeated", "Step", "all_tasks"]
-
-
-@dataclass
-class Carry:
-    """How a state gets its next value at the end of a step.
-
-    Attributes
-    ----------
-    state : Buffer
-    source : Buffer or Expression
-        Where the next value is.
-    how : {"assign", "swap", "row", "none"}
-        A number is assigned, and so is an array that is new in each step; an array that is written
-        again in the next step changes places with the old value; a row is looked at where it is
-        collected; nothing is to be done for what was written in place.
-    """
-
-    state: Buffer
-    source: Any
-    how: str
-
-
-@dataclass
-class Repeated:
-    """What a loop repeats.
-
-    Attributes
-    ----------
-    axis : str
-        The loop variable that counts the steps.
-    steps : Expression
-    tasks : Step
-    tree : list of Loop or Task
-    carries : list of Carry
-    condition : Expression or None
-        What ends the loop after a step.
-    count : Buffer or None
-        How many steps were made.
-    starts : list of Buffer
-        Where the states are before the first step.
-    homes : list of (Buffer, Buffer)
-        States that are looked at elsewhere after the first step, and where they start.
-    copies : list of (Buffer, Buffer)
-        Last states that have to be copied out of the array that collects them.
-    """
-
-    axis: str
-    steps: Expression
-    tasks: Step
-    tree: list[Loop | Task] = field(default_factory=list)
-    carries: list[Carry] = field(default_factory=list)
-    condition: Expression | None = None
-    count: Buffer | None = None
-    starts: list[Buffer] = field(default_factory=list)
-    homes: list[tuple[Buffer, Buffer]] = field(default_factory=list)
-    copies: list[tuple[Buffer, Buffer]] = field(default_factory=list)
-
-    def touched(self) -> list[Buffer]:
-        """All arrays and numbers that are read or written inside."""
-        found: dict[int, Buffer] = {b.number: b for b in self.starts}
-        sources = list(self.expressions())
-        for task in all_tasks(self.tasks.tasks):
-            sources += [*task.expressions(), *task.extents.values()]
-            if task.inner is not None:
-                sources += task.inner.expressions()
-                found |= {b.number: b for b in task.inner.starts}
-            for buffer in (*task.targets, *task.arguments):
-                if isinstance(buffer, Expression):
-                    sources.append(buffer)
-                    continue
-                found[buffer.number] = buffer
-                sources += buffer.extents
-                if buffer.row is not None:
-                    found[buffer.row[0].number] = buffer.row[0]
-        for source in sources:
-            for part in source.walk():
-                if part.head in ("load", "size"):
-                    found[part.payload.number] = part.payload
-                    if part.payload.row is not None:
-                        found[part.payload.row[0].number] = part.payload.row[0]
-        return list(found.values())
-
-    def expressions(self) -> Iterator[Expression]:
-        """What is evaluated besides the tasks."""
-        yield self.steps
-        if self.condition is not None:
-            yield self.condition
-        for carry in self.carries:
-            if isinstance(carry.source, Expression):
-                yield carry.source
-
-
-def all_tasks(tasks: Sequence[Task]) -> Iterator[Task]:
-    """The tasks and those inside them."""
-    for task in tasks:
-        yield task
-        if task.inner is not None:
-            yield from all_tasks(task.inner.tasks.tasks)
+__all__ = ["Graph"]
 
 
 class Graph(TaskList):
@@ -134,9 +38,17 @@ class Graph(TaskList):
         super().__init__(demand, inputs, names)
 
     def _control(self, node: Apply) -> None:
-        demand = self.demand.inner[node]
+        if node.op.form == "branch":  # type: ignore[attr-defined]
+            self._choose(node)
+        else:
+            self._repeat(node)
+
+    # -- loops -----------------------------------------------------------------------------
+
+    def _repeat(self, node: Apply) -> None:
+        (demand,) = self.demand.inner[node]
         body = demand.body
-        assert body is not None
+        assert isinstance(body, LoopBody)
         for number, value in body.constant.items():
             self._keep(node.outputs[number], value)
         axis = self.table.new_axis("%")
@@ -151,7 +63,7 @@ class Graph(TaskList):
             else:  # such as a random generator, which keeps its own state
                 buffer = self.buffers[state.initial]
             states.append(buffer)
-        step = Step(self, demand, axis, states, collected)
+        step = _Step(self, demand, axis, states, collected)
         repeated = Repeated(axis, steps, step)
         step.finish(repeated)
         repeated.starts = [start.target for start in starts.values()]
@@ -244,12 +156,130 @@ class Graph(TaskList):
             self._add("store", None, [buffer], axes, ranges, index, value)
             self.buffers[output] = buffer
 
+    # -- branches --------------------------------------------------------------------------
+
+    def _choose(self, node: Apply) -> None:
+        demands = self.demand.inner[node]
+        condition = self.element(node.inputs[0], ())
+        axis = self.table.new_axis("?")
+        targets = self._results(node, demands[0])
+        inner = Branched(axis, condition, [])
+        for demand in demands:
+            side = _Alternative(self, demand, axis, targets)
+            inner.sides.append(side.finish())
+            self._nodes |= side.nodes_around
+        for number, target in targets.items():
+            known = all(_is_known(s, node.outputs[number]) for s in self._sizes(node, number))
+            set_late = any(t is target for side in inner.sides for t, _ in side.exits)
+            if target.extents and (set_late or not known):
+                inner.own.add(target.name)
+        shown = [t for t in targets.values() if isinstance(t.variable.type, TensorType)]
+        task = self._add("branch", node, shown, [], {}, (), None)
+        task.inner = inner
+        for buffer in [*inner.touched(), *targets.values()]:
+            if buffer.variable is not None and not isinstance(buffer.variable.type, TensorType):
+                self._writers.setdefault(buffer.number, set()).add(task.number)
+
+    def _sizes(self, node: Apply, number: int) -> tuple[Any, ...]:
+        return self.env.shape(node.outputs[number])
+
+    def _results(self, node: Apply, demand: Demand) -> dict[int, Buffer]:
+        """What is there after the branches, whichever was taken."""
+        assert isinstance(demand.body, BranchBody)
+        made = {}
+        for number in demand.body.results:
+            output = node.outputs[number]
+            made[number] = self.buffers[output] = self._buffer(output, (), self._role(output))
+            if isinstance(output.type, TensorType):
+                made[number].extents = self.shape(output)
+        return made
+
+
+def _is_known(size: Any, output: Variable) -> bool:
+    """Whether a size follows from others than the result itself."""
+    owner = getattr(size, "owner", None)
+    return owner is None or kind_of(owner) != "Size" or owner.inputs[0] is not output
+
 
 def _stem(state: State) -> str:
     return state.initial.name or state.following.name or "state"
 
 
-class Step(Graph):
+class _Inside(Graph):
+    """Tasks that are only done as part of one of the tasks around."""
+
+    around: Graph
+
+    def _open(self, around: Graph, demand: Demand, axis: str) -> None:
+        self._start(demand, around.names, around)
+        self.cap = around.cap
+        self.within = around.within | {axis}
+        assert demand.body is not None
+        self.loop = around.loop or demand.body.node
+        self.nodes_around: set[Apply] = set()
+        #: Where a variable goes that is computed as an array anyway.
+        self._places: dict[Variable, Buffer] = {}
+
+    # -- reading what is around ------------------------------------------------------------
+
+    def element(self, variable: Variable, index: tuple[Any, ...]) -> Expression:
+        given = variable in self.buffers or isinstance(variable, Constant)
+        if not given and not self.demand.is_inner(variable):
+            return self._outside(variable, index)
+        return super().element(variable, index)
+
+    def _outside(self, variable: Variable, index: tuple[Any, ...]) -> Expression:
+        made = self.around.element(variable, index)
+        self.nodes_around |= self.around._nodes
+        return made
+
+    def whole(self, variable: Variable, dtype: str | None = None) -> Buffer:
+        own = variable in self.buffers.maps[0] or isinstance(variable, Constant)
+        if not own and not self.demand.is_inner(variable):
+            return self.around.whole(variable, dtype)
+        return super().whole(variable, dtype)
+
+    # -- where results go ------------------------------------------------------------------
+
+    def _copy_into(self, variable: Variable, target: Buffer) -> Task:
+        axes, ranges, index = self._loops(target.extents)
+        value = self.element(variable, index)
+        return self._fill_or_store(None, target, axes, ranges, index, value)
+
+    def _new_buffer(self, variable: Variable) -> Buffer:
+        place = self._places.get(variable)
+        return super()._new_buffer(variable) if place is None else place
+
+    def _role(self, variable: Variable) -> str:
+        kept = variable in self._wanted and variable.type.ndim
+        return "state" if kept else "temporary"
+
+    def _scatter_base(self, node: Apply) -> tuple[Buffer, set[int]]:
+        base, out = node.inputs[0], node.outputs[0]
+        own = self.buffers.maps[0].get(base)
+        if (
+            own is not None
+            and own.role in ("temporary", "state")
+            and self.demand.uses.get(base, 0) == 1
+            and base not in self._wanted
+            and out not in self._places
+            and own.dtype == out.type.dtype
+            and self._may_become(out, own)
+        ):
+            return own, set(self.writers(own))
+        return self._scatter_copy(node)
+
+    def _may_become(self, out: Variable, own: Buffer) -> bool:
+        """Whether a result may lie in an array that a state had, or that was a temporary."""
+        raise NotImplementedError
+
+    def _is_new(self, buffer: Buffer) -> bool:
+        """Whether a call makes a new array for it."""
+        writers = [self.tasks[n] for n in self.writers(buffer)]
+        return any(w.kind == "call" and not _is_batch(w) for w in writers)
+
+
+class _Step(_Inside):
     """The tasks of one step.
 
     Parameters
@@ -266,8 +296,6 @@ class Step(Graph):
         The arrays of the traced values, by output of the node.
     """
 
-    around: Graph
-
     def __init__(
         self,
         around: Graph,
@@ -276,17 +304,11 @@ class Step(Graph):
         states: Sequence[Buffer],
         collected: dict[int, Buffer],
     ):
-        assert demand.body is not None
-        self._start(demand, around.names, around)
-        self.cap = around.cap
-        self.body: LoopBody = demand.body
+        self._open(around, demand, axis)
+        assert isinstance(demand.body, LoopBody)
+        self.body = demand.body
         self.step = self.table.axis(axis)
-        self.within = around.within | {axis}
-        self.loop = around.loop or self.body.node
-        self.nodes_around: set[Apply] = set()
         self.states = list(states)
-        #: Where a variable goes that is computed as an array anyway.
-        self._places: dict[Variable, Buffer] = {}
         #: What still has to be copied into the array that collects it.
         self._left: list[tuple[Variable, Buffer]] = []
         for state, buffer in zip(self.body.states, states, strict=True):
@@ -297,31 +319,17 @@ class Step(Graph):
             if self.buffers.get(variable) is not row:
                 self._copy_into(variable, row)
 
-    # -- reading what is around ------------------------------------------------------------
-
     def element(self, variable: Variable, index: tuple[Any, ...]) -> Expression:
-        if variable not in self.buffers and not isinstance(variable, Constant):
-            sequence = self.body.elements.get(variable)
-            if sequence is not None:
-                return self._outside(sequence, (self.step, *index))
-            if not self.demand.is_inner(variable):
-                return self._outside(variable, index)
+        sequence = self.body.elements.get(variable)
+        if sequence is not None and variable not in self.buffers:
+            return self._outside(sequence, (self.step, *index))
         return super().element(variable, index)
 
-    def _outside(self, variable: Variable, index: tuple[Any, ...]) -> Expression:
-        made = self.around.element(variable, index)
-        self.nodes_around |= self.around._nodes
-        return made
-
     def whole(self, variable: Variable, dtype: str | None = None) -> Buffer:
-        own = self.buffers.maps[0]
-        if variable not in own and not isinstance(variable, Constant):
-            sequence = self.body.elements.get(variable)
-            if sequence is not None:
-                array = self.around.whole(sequence)
-                self.buffers[variable] = self._row(variable, array, self._name_for(variable))
-            elif not self.demand.is_inner(variable):
-                return self.around.whole(variable, dtype)
+        sequence = self.body.elements.get(variable)
+        if sequence is not None and variable not in self.buffers.maps[0]:
+            array = self.around.whole(sequence)
+            self.buffers[variable] = self._row(variable, array, self._name_for(variable))
         return super().whole(variable, dtype)
 
     def _row(self, variable: Variable, array: Buffer, name: str) -> Buffer:
@@ -347,19 +355,6 @@ class Step(Graph):
             else:
                 self._left.append((variable, row))
 
-    def _copy_into(self, variable: Variable, target: Buffer) -> Task:
-        axes, ranges, index = self._loops(target.extents)
-        value = self.element(variable, index)
-        return self._fill_or_store(None, target, axes, ranges, index, value)
-
-    def _new_buffer(self, variable: Variable) -> Buffer:
-        place = self._places.get(variable)
-        return super()._new_buffer(variable) if place is None else place
-
-    def _role(self, variable: Variable) -> str:
-        kept = variable in self._wanted and variable.type.ndim
-        return "state" if kept else "temporary"
-
     def _name_for(self, variable: Variable) -> str:
         if not variable.name and variable not in self.wishes:
             for state, buffer in zip(self.body.states, self.states, strict=False):
@@ -367,23 +362,7 @@ class Step(Graph):
                     return self.names.new(f"{buffer.name}_next")
         return super()._name_for(variable)
 
-    def _scatter_base(self, node: Apply) -> tuple[Buffer, set[int]]:
-        base, out = node.inputs[0], node.outputs[0]
-        own = self.buffers.maps[0].get(base)
-        if (
-            own is not None
-            and own.role in ("temporary", "state")
-            and self.demand.uses.get(base, 0) == 1
-            and base not in self._wanted
-            and out not in self._places
-            and own.dtype == out.type.dtype
-            and self._may_become(out, own)
-        ):
-            return own, set(self.writers(own))
-        return self._scatter_copy(node)
-
     def _may_become(self, out: Variable, own: Buffer) -> bool:
-        """Whether a result may lie in an array that a state had, or that was a temporary."""
         if out not in self._wanted:
             return True
         followed = [b for s, b in zip(self.body.states, self.states, strict=True)
@@ -435,10 +414,10 @@ class Step(Graph):
             return Carry(state, source, "none")
         if source.row is not None:
             return Carry(state, source, "row")
-        writers = [self.tasks[n] for n in self.writers(source)]
-        if any(w.kind == "call" and not _is_batch(w) for w in writers):
+        if self._is_new(source):
             return Carry(state, source, "assign")
-        if len(writers) == 1 and _may_overwrite(writers[0], state, repeated):
+        writers = [self.tasks[n] for n in self.writers(source)]
+        if len(writers) == 1 and may_overwrite(writers[0], state, repeated):
             source.name = state.name
             return Carry(state, source, "none")
         return Carry(state, source, "swap")
@@ -449,58 +428,69 @@ def _is_batch(task: Task) -> bool:
     return node is not None and isinstance(node.op, Block) and node.op.batch_ndim(*node.inputs) > 0
 
 
-def _may_overwrite(writer: Task, state: Buffer, repeated: Repeated) -> bool:
-    """Whether a next state may be written over the state it follows.
+class _Alternative(_Inside):
+    """The tasks of one of two branches.
 
-    Whoever reads the old value must be done with an element when it is written: it comes before as
-    a whole, or reads in the same iteration of all loops the very element, and before.
+    Parameters
+    ----------
+    around : Graph
+        The tasks that the branches are among.
+    demand : Demand
+        Of the branch.
+    axis : str
+        What nothing around the branches depends on.
+    targets : dict
+        What is set whichever branch is taken, by output of the node.
     """
-    if writer.kind != "store" or accumulates_in_place(writer):
-        return False
-    places = _places(repeated.tree)
-    mine = places[writer.number]
-    for task in repeated.tasks.tasks:
-        if any(buffer is state for buffer in task.whole()):
-            if places[task.number][0] >= mine[0]:
-                return False
-            continue
-        loads = [e for source in task.expressions() for e in source.loads() if e.payload is state]
-        loads += [
-            e for a in task.arguments if isinstance(a, Expression) for e in a.loads()
-            if e.payload is state
-        ]  # fmt: skip
-        other = places[task.number]
-        if not loads or other[0] < mine[0]:
-            continue
-        together = other[:-1] == mine[:-1] and other[-1] <= mine[-1] and task.kind == "store"
-        if not together or not all(_same_place(e, task, writer) for e in loads):
-            return False
-    return True
 
+    def __init__(self, around: Graph, demand: Demand, axis: str, targets: dict[int, Buffer]):
+        self._open(around, demand, axis)
+        assert isinstance(demand.body, BranchBody)
+        self.results = demand.body.results
+        self.targets = targets
+        self._homes: dict[int, Buffer] = {}
+        self._fill_list()
 
-def _same_place(load: Expression, reader: Task, writer: Task) -> bool:
-    """Whether an element is read in the iteration that writes it."""
-    if load.is_flat() or len(load.arguments) != len(writer.index):
-        return False
-    for mine, other in zip(writer.index, load.arguments, strict=True):
-        if mine.is_axis() and mine.payload in writer.axes:
-            depth = writer.axes.index(mine.payload)
-            if not other.is_axis() or other.payload != reader.axes[depth]:
-                return False
-        elif mine is not other:
-            return False
-    return True
+    def _new_buffer(self, variable: Variable) -> Buffer:
+        for number, result in self.results.items():
+            if result is variable and variable.type.ndim:
+                return self._home(number, variable)
+        return super()._new_buffer(variable)
 
+    def _home(self, number: int, variable: Variable) -> Buffer:
+        """Where a result is found after the branches."""
+        if number not in self._homes:
+            name = self.targets[number].name
+            self._homes[number] = self._buffer(variable, self.shape(variable), "state", name)
+        return self._homes[number]
 
-def _places(tree: Sequence[Loop | Task]) -> dict[int, tuple[int, ...]]:
-    """The way to each task through the tree: which item at each level."""
-    found: dict[int, tuple[int, ...]] = {}
-    stack: list[tuple[tuple[int, ...], Sequence[Loop | Task]]] = [((), tree)]
-    while stack:
-        above, items = stack.pop()
-        for place, item in enumerate(items):
-            if isinstance(item, Loop):
-                stack.append(((*above, place), item.body))
-            else:
-                found[item.number] = (*above, place)
-    return found
+    def _may_become(self, out: Variable, own: Buffer) -> bool:
+        return out not in self._wanted
+
+    def finish(self) -> Side:
+        """The branch with its results where they are wanted, and the order of its work."""
+        taken: set[int] = set()
+        exits = []
+        for number, variable in self.results.items():
+            target = self.targets[number]
+            source = self._exit(number, variable, taken)
+            if source is not None and source is not target:
+                exits.append((target, source))
+        tree = fuse(self, self.cap)
+        contract(tree, self)
+        return Side(self, tree, exits)
+
+    def _exit(self, number: int, variable: Variable, taken: set[int]) -> Any:
+        """What a result is set to at the end, if anything."""
+        if not isinstance(variable.type, TensorType):
+            return self.buffers[variable]
+        if not variable.type.ndim:
+            return self.element(variable, ())
+        found = self.buffers.maps[0].get(variable)
+        if found is not None and found is self._homes.get(number):
+            return None
+        if found is not None and found.number not in taken and self._is_new(found):
+            taken.add(found.number)
+            return found
+        self._copy_into(variable, self._home(number, variable))
+        return None

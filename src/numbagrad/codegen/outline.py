@@ -27,6 +27,7 @@ from .program import (
     Together,
     names_in,
     reads_of,
+    within,
     writes_of,
 )
 
@@ -168,7 +169,8 @@ class _Outliner:
         known = set(known)
         for statement in body:
             if not isinstance(statement, PartCall):
-                inside = statement.then if isinstance(statement, If) else []
+                simple = isinstance(statement, If) and statement.orelse is None
+                inside = statement.then if simple else []
                 texts = [t for part in (statement, *inside) for t in _texts_of(part)]
                 needed = [n for text in texts for n in names_in(text) if n in self.spilled]
                 fetched = [n for n in dict.fromkeys(needed) if n not in known]
@@ -177,15 +179,44 @@ class _Outliner:
                 known.update(n for n in _sets(statement) if n in self.spilled)
             if isinstance(statement, For):
                 statement = replace(statement, body=self._with_loads(statement.body, known))
+            elif isinstance(statement, If) and statement.orelse is not None:
+                then = self._with_loads(statement.then, known)
+                statement = replace(
+                    statement, then=then, orelse=self._with_loads(statement.orelse, known)
+                )
             made.append(statement)
         return made
 
 
-def _levels(root: For) -> list[list[For]]:
-    """The loops, by how deep they are nested."""
-    levels = [[root]]
+class _Side:
+    """The body of one of two branches."""
+
+    def __init__(self, statement: If, name: str):
+        self._statement = statement
+        self._name = name
+
+    @property
+    def body(self) -> list[Any]:
+        found: list[Any] = getattr(self._statement, self._name)
+        return found
+
+    @body.setter
+    def body(self, statements: list[Any]) -> None:
+        setattr(self._statement, self._name, statements)
+
+
+def _bodies(statement: Any) -> list[For | _Side]:
+    """What has a body of its own in a statement."""
+    if isinstance(statement, If) and statement.orelse is not None:
+        return [_Side(statement, "then"), _Side(statement, "orelse")]
+    return [statement] if isinstance(statement, For) else []
+
+
+def _levels(root: For) -> list[list[For | _Side]]:
+    """The loops and branches, by how deep they are nested."""
+    levels: list[list[For | _Side]] = [[root]]
     while True:
-        below = [s for loop in levels[-1] for s in loop.body if isinstance(s, For)]
+        below = [b for loop in levels[-1] for s in loop.body for b in _bodies(s)]
         if not below:
             return levels
         levels.append(below)
@@ -217,16 +248,12 @@ def _worth_moving(run: list[Any]) -> bool:
     return size_of(run) > _SHORT and not leaves
 
 
-def _inner(statement: Any) -> list[Any]:
-    return getattr(statement, "body", None) or getattr(statement, "then", None) or []
-
-
 def _walk(body: Sequence[Any]) -> Iterator[Any]:
     stack: list[Any] = list(reversed(body))
     while stack:
         statement = stack.pop()
         yield statement
-        stack.extend(reversed(_inner(statement)))
+        stack.extend(reversed(within(statement)))
 
 
 def _size(statement: Any) -> int:
@@ -234,7 +261,7 @@ def _size(statement: Any) -> int:
     if isinstance(statement, Comment):
         return 0
     own = 1 + sum(len(text) for text in _texts_of(statement)) // 12
-    return own + sum(_size(inner) for inner in _inner(statement))
+    return own + sum(_size(inner) for inner in within(statement))
 
 
 def size_of(body: Sequence[Any]) -> int:
@@ -264,12 +291,22 @@ def _count_reads(body: Sequence[Any]) -> Counter[str]:
 
 def _read_first(body: Sequence[Any]) -> list[str]:
     """The names that are read before the body itself sets them, in order."""
-    known: set[str] = set()
     found: dict[str, None] = {}
-    for statement in _walk(body):
+    _note_reads(body, set(), found)
+    return list(found)
+
+
+def _note_reads(body: Sequence[Any], known: set[str], found: dict[str, None]) -> None:
+    for statement in body:
         for text in _texts_of(statement):
             found.update(dict.fromkeys(n for n in names_in(text) if n not in known))
+        if isinstance(statement, If) and statement.orelse is not None:
+            sides = set(known), set(known)
+            _note_reads(statement.then, sides[0], found)
+            _note_reads(statement.orelse, sides[1], found)
+            known |= sides[0] & sides[1]
+            continue
         if isinstance(statement, If):  # what may be set keeps its value otherwise
             found.update(dict.fromkeys(n for n in _sets_all(statement.then) if n not in known))
         known.update(_sets(statement))
-    return list(found)
+        _note_reads(within(statement), known, found)

@@ -27,6 +27,7 @@ __all__ = [
     "names_in",
     "reads_of",
     "renamed",
+    "within",
     "writes_of",
 ]
 
@@ -113,10 +114,14 @@ class Break:
 
 @dataclass
 class If:
-    """``then`` where the condition holds."""
+    """``then`` where the condition holds; ``orelse``, if it is there, where it does not.
+
+    With both, what the rest of the function reads is set in both.
+    """
 
     condition: str
     then: list[Any] = field(default_factory=list)
+    orelse: list[Any] | None = None
 
 
 @dataclass
@@ -221,7 +226,7 @@ def reads_of(statement: Statement) -> list[str]:
             return [*shape, fill or ""]
         case For(_, extent, _, begin, _):
             return [begin, extent] if begin else [extent]
-        case Check(condition, _, _) | If(condition, _) | Break(condition):
+        case Check(condition, _, _) | If(condition) | Break(condition):
             return [condition]
         case Call(_, text, _):
             return [text]
@@ -246,13 +251,19 @@ def writes_of(statement: Statement) -> list[str]:
     return []
 
 
+def within(statement: Any) -> list[Any]:
+    """The statements within a statement."""
+    if isinstance(statement, If):
+        return [*statement.then, *(statement.orelse or [])]
+    return statement.body if isinstance(statement, For) else []
+
+
 def mentions(statement: Statement, name: str) -> bool:
     """Whether a statement, or one inside it, reads or sets a name."""
-    inner = getattr(statement, "body", None) or getattr(statement, "then", [])
     return (
         name in writes_of(statement)
         or any(name in names_in(text) for text in reads_of(statement))
-        or any(mentions(s, name) for s in inner)
+        or any(mentions(s, name) for s in within(statement))
     )
 
 
@@ -280,4 +291,4 @@ def _verify_block(body: list[Statement], known: set[str]) -> None:
             for name in names_in(text):
                 assert name in known, f"{name} is used before it is set, in {statement}"
         known.update(writes_of(statement))
-        _verify_block(getattr(statement, "body", None) or getattr(statement, "then", []), known)
+        _verify_block(within(statement), known)

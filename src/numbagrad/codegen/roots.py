@@ -14,7 +14,7 @@ from ..graph.basic import Apply, Constant, Variable
 from ..ops.draws import Draw
 from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
 from ..rewrite.shapes import ShapeEnv
-from .bodies import LoopBody, open_loop
+from .bodies import Body, LoopBody, open_graphs
 
 __all__ = ["Demand", "kind_of"]
 
@@ -42,23 +42,23 @@ class Demand:
         Variables with a buffer.
     uses : dict
         How many inputs of needed nodes each variable is.
-    body : LoopBody or None
-        The step that this is of; ``None`` for the graph of the function itself.
+    body : Body or None
+        The step or branch that this is of; ``None`` for the graph of the function itself.
     inner : dict
-        What has to be computed inside each node that is a loop.
+        What has to be computed inside each node that is a loop or a branch, for each graph.
     captured : dict
-        The variables around the loop that the step needs.
+        The variables around that the step or branch needs.
     """
 
-    def __init__(self, outputs: Sequence[Variable], env: ShapeEnv, body: LoopBody | None = None):
+    def __init__(self, outputs: Sequence[Variable], env: ShapeEnv, body: Body | None = None):
         self.env = env
         self.body = body
-        self.inner: dict[Apply, Demand] = {}
+        self.inner: dict[Apply, list[Demand]] = {}
         self.captured: dict[Variable, None] = {}
         self._is_inner: dict[Variable, bool] = {}
         if body is not None:
             self._is_inner |= dict.fromkeys(body.node.inputs, False)
-            self._is_inner |= dict.fromkeys(body.leaves, True)
+            self._is_inner |= dict.fromkeys(body.own, True)
         self.outputs = list(outputs)
         self.stored: set[Variable] = set()
         self.nodes: list[Apply] = []
@@ -80,7 +80,8 @@ class Demand:
     def parents(self, node: Apply) -> list[Variable]:
         """The variables whose values the node needs."""
         if node in self.inner:
-            return self.inner[node].needs(self.env)
+            found = [v for inner in self.inner[node] for v in inner.needs(self.env)]
+            return list(dict.fromkeys(found))
         if kind_of(node) != "Size":
             return node.inputs
         source = self.size_source(node)
@@ -135,7 +136,7 @@ class Demand:
     # -- graphs inside ---------------------------------------------------------------------
 
     def is_inner(self, variable: Variable) -> bool:
-        """Whether it depends on anything that changes from step to step of this loop."""
+        """Whether it depends on anything that this loop or branch makes itself."""
         if self.body is None:
             return True
         known = self._is_inner
@@ -156,14 +157,13 @@ class Demand:
         return known[variable]
 
     def needs(self, env: ShapeEnv) -> list[Variable]:
-        """What the loop that this is the step of needs of the variables around it."""
+        """What the node that this is inside of needs of the variables around it."""
         body = self.body
         assert body is not None
-        found = [body.steps, env.canonical(body.steps), *body.constant.values()]
+        found = body.needs(env)
         found += [x for leaf, x in body.elements.items() if leaf in self.captured]
-        found += [s.initial for s in body.states]
         found += [v for v in self.captured if v not in body.elements]
-        return [v for v in dict.fromkeys(found) if isinstance(v, Variable)]
+        return [v for v in found if isinstance(v, Variable)]
 
     @property
     def whole(self) -> list[Variable]:
@@ -197,10 +197,10 @@ class Demand:
                 continue
             if kind_of(node) == "Control":
                 known = self.inner.get(node)
-                have = known.body.wanted if known is not None and known.body else frozenset()
-                if known is None or not wanted <= have:
-                    body = open_loop(node, wanted | have, self.env)
-                    self.inner[node] = Demand(body.outputs, body.env, body)
+                have = known[0].body.wanted if known and known[0].body else frozenset()
+                if not wanted <= have:
+                    bodies = open_graphs(node, wanted | have, self.env)
+                    self.inner[node] = [Demand(b.outputs, b.env, b) for b in bodies]
                     fresh = True
             needed.update(self.parents(node))
         return fresh
@@ -264,9 +264,9 @@ class Demand:
                 uses[variable] = uses.get(variable, 0) + 1
             self._note_whole(node)
             spread |= self._spread(node)
-            if node in self.inner:
-                looped |= self.inner[node].repeated()
-                spread |= self.inner[node].rows()
+            for inner in self.inner.get(node, []):
+                looped |= inner.repeated()
+                spread |= inner.rows()
         self.stored.update(v for v in self.outputs if v.owner is not None and self.is_inner(v))
         self.stored.update(
             s for s in self.sizes if s.owner is not None and kind_of(s.owner) != "Size"
@@ -289,7 +289,7 @@ class Demand:
         op = node.op
         if node in self.inner:
             self.stored.update(node.outputs)
-            self.stored.update(self.inner[node].whole)
+            self.stored.update(v for inner in self.inner[node] for v in inner.whole)
         if isinstance(op, (Block, Draw, Reduction, Scatter)) or kind_of(node) == "Callback":
             self.stored.update(node.outputs)
         if isinstance(op, Block) or kind_of(node) == "Callback":
@@ -303,7 +303,9 @@ class Demand:
 
     def repeated(self) -> set[Variable]:
         """The arrays around the loop that are the same in each step."""
-        elements = self.body.elements if self.body is not None else {}
+        if not isinstance(self.body, LoopBody):
+            return set()
+        elements = self.body.elements
         return {v for v in self.captured if v not in elements and getattr(v.type, "ndim", False)}
 
     def rows(self) -> set[Variable]:

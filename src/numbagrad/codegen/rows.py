@@ -11,14 +11,14 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .program import Assign, Comment, For, If, Store, names_in
+from .program import Assign, Comment, For, If, Store, names_in, within
 
 __all__ = ["RowLoop", "assigned", "inside", "right_sides", "walk"]
 
 
 def inside(statement: Any) -> list[Any]:
     """The statements within a statement."""
-    return getattr(statement, "body", None) or getattr(statement, "then", None) or []
+    return within(statement)
 
 
 def walk(body: Sequence[Any]) -> list[Any]:

@@ -53,11 +53,17 @@ class Scope:
     statements : list of Statement
     memo : dict
         The names of expressions that were computed in it.
+    flat : dict
+        The names of arrays' elements as one dimension, where one was given in it.
+    branch : bool
+        Whether it is only done sometimes: what is used in it is computed in it.
     """
 
     axes: frozenset[str]
     statements: list[Statement] = field(default_factory=list)
     memo: dict[int, Text] = field(default_factory=dict)
+    flat: dict[int, str] = field(default_factory=dict)
+    branch: bool = False
 
 
 class Texts:
@@ -89,7 +95,6 @@ class Texts:
         self.size_names: dict[tuple[int, int], str] = {}
         self.globals: dict[str, Any] = {}
         self._substituted: dict[int, Expression] = {}
-        self._flat_names: dict[int, str] = {}
         self._uses: dict[int, int] = {}
         self._counted: set[int] = set()
         self._guarded = 0
@@ -135,9 +140,16 @@ class Texts:
             kept = (*self.index(array, (place,)), *kept)
         return (*kept, str(buffer.pack[1])) if buffer.pack else kept
 
-    def level(self, expressions: Sequence[Expression]) -> int:
-        """The outermost open body in which all the expressions have a value."""
-        return max((self._level(self.canonical(e)) for e in expressions), default=0)
+    def room(self, extents: Sequence[Expression]) -> int:
+        """The open body in which an array is best made: before a loop of steps, if possible."""
+        found = [self.canonical(e) for e in extents]
+        inside = max((self._level(e) for e in found), default=self._level(self.table.of(0)))
+        if any(p.head in ("load", "apply") for e in found for p in e.walk()):
+            return inside
+        axes: frozenset[str] = frozenset().union(*(e.axes for e in found))
+        outside = next(k for k, scope in enumerate(self.scopes) if axes <= scope.axes)
+        in_loop = any(not scope.branch for scope in self.scopes[outside + 1 : inside + 1])
+        return outside if in_loop else inside
 
     def _text(self, e: Expression) -> Text:
         """Print an expression, naming what is used again or does not depend on this loop."""
@@ -192,14 +204,15 @@ class Texts:
         index = "".join(self.loop_names[a.payload] if a.is_axis() else "" for a in e.arguments)
         return f"{e.payload.name}_{index}" if index else f"{e.payload.name}_at"
 
-    def _level_of(self, buffer: Buffer) -> int:
+    def level_of(self, buffer: Buffer) -> int:
         """The outermost scope in which a buffer has a value."""
         return next(k for k, scope in enumerate(self.scopes) if buffer.within <= scope.axes)
 
     def _level(self, e: Expression) -> int:
         """The outermost scope in which the expression has a value."""
-        for level, scope in enumerate(self.scopes):
-            if e.axes <= scope.axes:
+        closed = max((k for k, scope in enumerate(self.scopes) if scope.branch), default=0)
+        for level in range(closed, len(self.scopes)):
+            if e.axes <= self.scopes[level].axes:
                 return level
         return len(self.scopes) - 1
 
@@ -241,11 +254,13 @@ class Texts:
 
     def _flat(self, buffer: Buffer) -> str:
         """The name of the array's elements as one dimension."""
-        if buffer.number not in self._flat_names:
-            name = self.names.new(f"{buffer.name}_flat")
-            self._flat_names[buffer.number] = name
-            self.put(Assign(name, f"{buffer.name}.reshape(-1)"), self._level_of(buffer))
-        return self._flat_names[buffer.number]
+        for scope in self.scopes:
+            if buffer.number in scope.flat:
+                return scope.flat[buffer.number]
+        level = self.level_of(buffer)
+        name = self.scopes[level].flat[buffer.number] = self.names.new(f"{buffer.name}_flat")
+        self.put(Assign(name, f"{buffer.name}.reshape(-1)"), level)
+        return name
 
     def _apply(self, e: Expression, arguments: list[Text]) -> Text:
         op = e.payload

@@ -35,6 +35,7 @@ class IfElse(Control, abstract=True):
         With inputs of the same types and outputs of the same dtypes and numbers of dimensions.
     """
 
+    form = "branch"
     __props__ = ("then", "orelse")
     shown = "ifelse"
 

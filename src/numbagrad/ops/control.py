@@ -55,6 +55,8 @@ class Control(Declared, abstract=True):
     """
 
     kind: ClassVar[str] = "Control"
+    #: How its graphs are computed: "loop" or "branch", or "inline" if they are put in its place.
+    form: ClassVar[str] = "inline"
 
     @property
     def graphs(self) -> tuple[FrozenGraph, ...]:

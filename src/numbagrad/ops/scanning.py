@@ -74,6 +74,7 @@ class Scan(Control, abstract=True):
     state may be of a type that is no tensor; it can not be traced then.
     """
 
+    form = "loop"
     __props__ = ("body", "n_sequences", "n_states", "until", "checkpoint", "truncate")
     #: What errors about sizes say behind them.
     sizes_mean = "a loop takes an element of each sequence in each step"
@@ -247,7 +248,12 @@ class Scan(Control, abstract=True):
         length = node.outputs[-1] if self.until else size_of(node.inputs[0])
         # Only sizes are asked of these: no step is made and no element read.
         inside = self.body.over(self.stand_ins(node))[self.n_states :][: self.n_traced]
-        traces = [(length, *OPS["shape_tuple"](v)) for v in inside]
+        # A state keeps its sizes, whatever computes it.
+        kept = dict(zip(self.next_states, states, strict=True))
+        traces = [
+            (length, *(kept[inner] if inner in kept else OPS["shape_tuple"](v)))
+            for inner, v in zip(self.traced, inside, strict=True)
+        ]
         return states + traces + [()] * int(self.until)
 
     def stand_ins(self, node: Apply) -> list[Variable]:
