@@ -173,12 +173,23 @@ class Graph(TaskList):
             set_late = any(t is target for side in inner.sides for t, _ in side.exits)
             if target.extents and (set_late or not known):
                 inner.own.add(target.name)
+        self._pass_on(node, targets, inner)
         shown = [t for t in targets.values() if isinstance(t.variable.type, TensorType)]
         task = self._add("branch", node, shown, [], {}, (), None)
         task.inner = inner
         for buffer in [*inner.touched(), *targets.values()]:
             if buffer.variable is not None and not isinstance(buffer.variable.type, TensorType):
                 self._writers.setdefault(buffer.number, set()).add(task.number)
+
+    def _pass_on(self, node: Apply, targets: dict[int, Buffer], inner: Branched) -> None:
+        """What is no array, such as a generator that draws advance, keeps its name."""
+        for number, target in list(targets.items()):
+            if not isinstance(target.variable.type, TensorType):
+                (same,) = {e for side in inner.sides for t, e in side.exits if t is target}
+                self.buffers[node.outputs[number]] = same
+                for side in inner.sides:
+                    side.exits = [row for row in side.exits if row[0] is not target]
+                del targets[number]
 
     def _sizes(self, node: Apply, number: int) -> tuple[Any, ...]:
         return self.env.shape(node.outputs[number])

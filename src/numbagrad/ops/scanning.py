@@ -224,10 +224,6 @@ class Scan(Control, abstract=True):
         else:
             _same_kind(f"{x!r}", inside, x)
 
-    def generator_of(self, node: Apply, output: int) -> Variable:
-        """The generator that becomes a state of the loop, by the draws of all steps."""
-        return node.inputs[1 + self.n_sequences + output]
-
     def _outputs(self, steps: Any, variables: Sequence[Any]) -> list[Variable]:
         first = self.n_sequences
         made: list[Variable] = []
