@@ -22,6 +22,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 #: What each script has to print.
 SCRIPTS = {
+    "asian_option": ["price 5.8808 ± 0.0571   delta 0.5918   vega 22.094", "0.26 0.59 0.84"],
     "garch": ["5030 returns, log-likelihood -6936.7185", "beta      0.885206"],
     "hidden_markov": ["log-likelihood of the truth -1324.123"],
     "kalman_filter": ["irregular 15099, level 1469"],
@@ -359,3 +360,21 @@ class TestTheanoTutorial:
             [[0.25, 0.19661193], [0.19661193, 0.10499359]],
             atol=5e-9,
         )
+
+
+def test_asian_option_on_the_same_paths():
+    """NumPy with the same seed: price and derivatives of S = S0 exp((r - v²/2) t + v W) by hand."""
+    example = load("asian_option")
+    made = example.compile_price(seed=7)(100.0, 95.0, 0.03, 0.3, 2.0)
+    (sequence,) = np.random.SeedSequence(7).spawn(1)
+    z = np.random.default_rng(sequence).standard_normal((example.STEPS, example.PATHS))
+    dt = 2.0 / example.STEPS
+    t, w = dt * np.arange(1, example.STEPS + 1)[:, None], np.sqrt(dt) * z.cumsum(axis=0)
+    paths = 100.0 * np.exp((0.03 - 0.3**2 / 2) * t + 0.3 * w)
+    average, discount = paths.mean(axis=0), np.exp(-0.03 * 2.0)
+    paid = average > 95.0
+    price = discount * np.maximum(average - 95.0, 0.0)
+    vega = discount * paid * (paths * (w - 0.3 * t)).mean(axis=0)
+    want = [price.mean(), (discount * paid * average / 100.0).mean(), vega.mean()]
+    np.testing.assert_allclose(made[:3], want, rtol=1e-10)
+    np.testing.assert_allclose(made[3], price.std() / np.sqrt(example.PATHS), rtol=1e-10)

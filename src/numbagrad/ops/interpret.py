@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph.basic import Apply, Constant, Variable
+from ..graph.generators import RandomGeneratorType
 from ..graph.printing import op_name, pp
 from ..graph.traverse import toposort
 from .kinds import Block, Declared, Elementwise
@@ -113,16 +114,16 @@ def context_of(node: Apply, inputs: Sequence[Any]) -> str:
     """``in add(x: (3,), y: (4,)), built at file:line``."""
     shown = []
     for variable, value in zip(node.inputs, inputs, strict=True):
+        if isinstance(variable.type, RandomGeneratorType):
+            continue
         name = variable.name or pp(variable, limit=60)
         shown.append(f"{name}: {_shown(value)}" if value is not None else name)
     line = f"\nIt was built at {node.where}" if node.where is not None else ""
     return f"in {op_name(node.op)}({', '.join(shown)}){line}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: np.ndarray) -> str:
     """The shape, and a few whole numbers themselves: they may be an index."""
-    if not isinstance(value, np.ndarray):
-        return type(value).__name__
     if value.dtype.kind in "iu" and value.size <= 8:
         return f"{value.tolist()}" if value.ndim == 0 else f"{value.tolist()}, shape {value.shape}"
     return f"shape {value.shape}"
