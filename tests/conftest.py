@@ -1,8 +1,17 @@
 """Options and fixtures of the whole suite."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+#: Compiled functions of the suite go where no other run finds them.
+_KEPT = tempfile.TemporaryDirectory(prefix="numbagrad-tests-")
+
+
+def pytest_configure(config):
+    os.environ["NUMBAGRAD_CACHE_DIR"] = _KEPT.name
 
 
 def pytest_addoption(parser):

@@ -1,6 +1,6 @@
-"""``python -m numbagrad``: the main job, see `numbagrad.demo`."""
+"""``python -m numbagrad``, see `numbagrad.commands`."""
 
-from .demo import main
+from .commands import main
 
 if __name__ == "__main__":
     main()

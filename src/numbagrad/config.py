@@ -35,6 +35,11 @@ class Settings:
         Whether functions share long loops out among threads.
     statement_cap : int
         About how many statements one generated function may have before it is cut.
+    cache : bool
+        Whether compiled functions are kept on disk, in ``NUMBAGRAD_CACHE_DIR`` or the user's
+        directory for caches.
+    cache_limit : int
+        How many bytes that may take; what was used least recently goes.
 
     Raises
     ------
@@ -57,6 +62,8 @@ class Settings:
     optimize: str = "default"
     parallel: bool = False
     statement_cap: int = 400
+    cache: bool = True
+    cache_limit: int = 2**29
 
     def __post_init__(self) -> None:
         choices = {
@@ -70,6 +77,8 @@ class Settings:
                     f"config.{name} must be one of {', '.join(map(repr, allowed))}; "
                     f"got {getattr(self, name)!r}"
                 )
+        if self.cache_limit < 0:
+            raise ValueError(f"config.cache_limit can not be negative; got {self.cache_limit}")
         if self.statement_cap < 1:
             raise ValueError(f"config.statement_cap must be at least 1; got {self.statement_cap}")
 

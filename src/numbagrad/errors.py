@@ -4,6 +4,7 @@ Only exception classes live here; code that decides when to raise them lives wit
 """
 
 __all__ = [
+    "CacheWarning",
     "CompilationError",
     "DisconnectedInputError",
     "Failed",
@@ -209,6 +210,22 @@ class Failed(Exception):
     numbagrad.errors.Failed: 1
     >>> f.explain(1)
     'ShapeError: ...'
+    """
+
+
+class CacheWarning(UserWarning):
+    """The directory of compiled functions, or a file in it, is not used.
+
+    A file that is damaged is removed, and the function is compiled anew. A directory that another
+    user owns or can write to is never read: loading code is running it.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error")
+    ...     warnings.warn("not used", CacheWarning)
+    Traceback (most recent call last):
+    ...
+    numbagrad.errors.CacheWarning: not used
     """
 
 

@@ -323,7 +323,8 @@ class Texts:
     def resolve(self, name: str, target: Any) -> str:
         """The global name under which an object is found."""
         for known, value in {**GLOBALS, **self.globals}.items():
-            if value is target or (isinstance(target, Performer) and value == target):
+            # By type: isinstance would ask a lazy module for its class, and so execute it.
+            if value is target or (type(target) is Performer and value == target):
                 return known
         if name in ("np", "math") and name not in self.globals:
             self.globals[name] = target

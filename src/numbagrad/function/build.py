@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.random import Generator
 
@@ -28,6 +28,10 @@ from ..rewrite.branches import enclosed
 from .generators import separate
 from .modes import Mode
 from .threads import Staged
+from .wrapper import fail, refuse
+
+if TYPE_CHECKING:
+    from ..jit.build import Built
 
 __all__ = ["CompileReport", "Compiled", "compile_graph"]
 
@@ -46,12 +50,15 @@ class CompileReport:
         How many functions were printed.
     lines : int
         How many lines of source.
+    cache : {"hit", "miss", "off"}
+        Whether the machine code came from the disk cache.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     nodes: int = 0
     functions: int = 0
     lines: int = 0
+    cache: str = "off"
 
     @property
     def total(self) -> float:
@@ -65,6 +72,7 @@ class CompileReport:
         rows = [f"{stage:>10}  {seconds:8.4f} s" for stage, seconds in self.seconds.items()]
         rows.append(f"{'total':>10}  {self.total:8.4f} s")
         rows.append(f"{self.nodes} nodes, {self.functions} functions, {self.lines} lines of source")
+        rows.append(f"disk cache: {self.cache}")
         return "\n".join(rows)
 
 
@@ -74,9 +82,11 @@ class Compiled:
 
     Attributes
     ----------
-    core : callable
+    core : callable or None
         Takes numbers and arrays for the inputs, the shared values, copies of generators, then
-        ``constants``.
+        ``constants``; in reference mode only.
+    built : Built or None
+        Machine code.
     fgraph : FunctionGraph
         The rewritten graph.
     program : Program or None
@@ -85,7 +95,8 @@ class Compiled:
         The same in stages that several threads share, if that was asked for.
     """
 
-    core: Callable[..., Any]
+    core: Callable[..., Any] | None
+    built: Built | None
     fgraph: FunctionGraph
     program: Program | None
     emitted: Emitted | None
@@ -95,9 +106,15 @@ class Compiled:
     staged: Staged | None = None
 
     @property
-    def called(self) -> Callable[..., Any]:
-        """What a call of the function calls: the core, or the core in stages for threads."""
-        return self.core if self.staged is None else self.staged
+    def called(self) -> tuple[Callable[..., Any], bool]:
+        """What takes exactly what compiled code takes, and whether it returns arrays only."""
+        if self.staged is not None:
+            return self.staged, self.staged.own
+        if self.core is not None:
+            return self.core, False
+        assert self.built is not None
+        own = self.built.enter is not None
+        return _core(self.built, own), own
 
     @property
     def constants(self) -> list[Any]:
@@ -111,7 +128,12 @@ class Compiled:
 
 
 def compile_graph(
-    inputs: Sequence[Variable], outputs: Sequence[Variable], name: str | None, mode: Mode
+    inputs: Sequence[Variable],
+    outputs: Sequence[Variable],
+    name: str | None,
+    mode: Mode,
+    strict: Sequence[bool],
+    as_list: bool,
 ) -> Compiled:
     """Make a graph callable.
 
@@ -123,6 +145,10 @@ def compile_graph(
         All results: the user's, then the updates.
     name : str or None
     mode : Mode
+    strict : sequence of bool
+        For each of the user's arguments whether only an ndarray will do.
+    as_list : bool
+        Whether the results are always a list.
     """
     # An input may be computed in the user's graph; here it is given, and nothing is behind it.
     given = {v: v.clone() for v in inputs if v.owner is not None}
@@ -139,31 +165,56 @@ def compile_graph(
     fgraph = FunctionGraph(list(inputs), list(optimized), clone=False)
     report.nodes = len(fgraph.apply_nodes)
     if mode.linker == "reference":
-        return Compiled(_Interpreted(inputs, optimized), fgraph, None, None, report)
+        return Compiled(_Interpreted(inputs, optimized), None, fgraph, None, None, report)
     _warn_of_callbacks(optimized)
     program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
     emitted = clock("printing", emit, program, config.statement_cap)
     report.functions = 1 + len(emitted.helpers)
     report.lines = emitted.source.count("\n")
-    built = jit.build(program, emitted, mode.fastmath)
+    shapes = [*(v.type.shape for v in inputs), *(c.shape for c in program.constants)]
+    exact = [*strict, *[False] * (len(shapes) - len(strict))]
+    built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list)
     report.seconds.update(built.seconds)
-    staged = clock("stages", _in_stages, program, mode, built.function) if mode.parallel else None
-    return Compiled(built.function, fgraph, program, emitted, report, copies, staged)
+    report.cache = built.cache
+    staged = None
+    if mode.parallel:
+        staged = clock("stages", _in_stages, program, mode, built, as_list)
+    return Compiled(None, built, fgraph, program, emitted, report, copies, staged)
 
 
-def _in_stages(program: Program, mode: Mode, core: Callable[..., Any]) -> Staged | None:
+def _in_stages(program: Program, mode: Mode, whole: Built, as_list: bool) -> Staged | None:
     """The Program for several threads, or None where nothing in it can be shared out."""
     stages = in_stages(program)
     if stages is None:
         return None
-    cap = config.statement_cap
-    made = [(s, jit.build(s.program, emit(s.program, cap), mode.fastmath).function) for s in stages]
-    return Staged(made, [name for name, _, _ in program.parameters], core)
+    made = []
+    for stage in stages:
+        part = stage.program
+        shapes = [(None,) * ndim for _, _, ndim in part.parameters]
+        # The last one's results are those of the call.
+        several = as_list if stage is stages[-1] else len(part.results) != 1
+        emitted = emit(part, config.statement_cap)
+        strict = [False] * len(shapes)
+        made.append(jit.build(part, emitted, mode.fastmath, shapes, strict, several))
+    own = all(built.enter is not None for built in [whole, *made])
+    rows = [(stage, _core(built, own)) for stage, built in zip(stages, made, strict=True)]
+    names = [name for name, _, _ in program.parameters]
+    return Staged(rows, names, _core(whole, own), own)
+
+
+def _core(built: Built, own: bool) -> Callable[..., Any]:
+    """The function that takes exactly what compiled code takes, by its own entry or by Numba's."""
+    if not own or built.enter is None:
+        core: Callable[..., Any] = built.dispatcher
+        return core
+    entered: Callable[..., Any] = built.enter(refuse, fail)
+    return entered
 
 
 def bind_constants(compiled: Compiled, constants: Sequence[Any], mode: Mode) -> Any:
     """The jitted core without the arguments for constants."""
-    return jit.bind_constants(compiled.program, compiled.core, constants, mode.fastmath)
+    core = compiled.built.dispatcher
+    return jit.bind_constants(compiled.program, core, constants, mode.fastmath)
 
 
 class _Clock:

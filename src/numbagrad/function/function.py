@@ -7,7 +7,9 @@ The user's arguments are put in order in ``arguments``; compiling is in ``build`
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from keyword import iskeyword
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,7 +46,15 @@ from .generators import Plan, is_generator, plan_of
 from .io import In
 from .modes import Mode, get_mode
 from .shared import SharedVariable
-from .wrapper import array_like_compiled, make_converter, print_wrapper
+from .wrapper import (
+    array_like_compiled,
+    failure,
+    make_converter,
+    print_converter,
+    print_hidden,
+    print_wrapper,
+    refuse,
+)
 
 __all__ = ["Function", "evaluate", "function"]
 
@@ -191,7 +201,10 @@ class Maker:
     def compile(self) -> Compiled:
         """Compile what is wanted now."""
         arguments = [s.variable for s in self.inputs] + self.shared
-        return compile_graph(arguments, self.unoptimized, self.name, self.mode)
+        strict = [s.strict for s in self.inputs]
+        return compile_graph(
+            arguments, self.unoptimized, self.name, self.mode, strict, not self.plain
+        )
 
     def plan_generators(self) -> Plan | None:
         """What a call does with generators; None if there are none, or nothing is compiled."""
@@ -252,43 +265,82 @@ class Function:
         self.maker = maker
         self.name = maker.name
         self.trust_input = trust_input
+        built = maker.compiled.built
+        enter = built.enter if built is not None else None
         self._converters = [
-            make_converter(s.variable.type, _label(k, s), s.strict, s.allow_downcast)
+            make_converter(
+                s.variable.type, _label(k, s), s.strict, s.allow_downcast, enter is not None
+            )
             for k, s in enumerate(maker.inputs)
         ]
         self._constants = [_frozen(c) for c in maker.compiled.constants]
         self._defaults = [s.value for s in maker.inputs]
-        self._call = self._make_call()
+        self._call = self._make_call(enter)
         self._extra = len(maker.updated) + len(maker.next_defaults)
         self._plain = maker.plain
         self._needs_binding = any(d is not None for d in self._defaults)
 
-    def _make_call(self) -> Any:
-        maker = self.maker
+    def _make_call(self, enter: Any) -> Any:
+        maker, compiled = self.maker, self.maker.compiled
+        types = [s.variable.type for s in maker.inputs]
+        strict = [s.strict for s in maker.inputs]
+        plan = maker.plan_generators()
+        if enter is not None and plan is None and compiled.staged is None:
+            hidden = [*(v.container for v in maker.shared), *self._constants]
+            exact = enter(refuse, self._fail)
+            slow = print_converter(self._converters, len(hidden), exact)
+            fast = enter(slow, self._fail)
+            return print_hidden(len(types), hidden, fast) if hidden else fast
         results = [
             ("generator" if is_generator(v) else v.type.dtype, v.type.ndim)
             for v in maker.fgraph.outputs
         ]
-        hidden: list[Any] = [_reader(v) for v in maker.shared]
-        hidden += [None for _ in maker.compiled.copies]
-        unwrap = "single" if maker.plain else "list"
+        core, finished = compiled.called
         return print_wrapper(
-            [s.variable.type for s in maker.inputs],
+            types,
             self._converters,
-            [s.strict for s in maker.inputs],
+            strict,
             results,
-            maker.compiled.called,
-            [*hidden, *self._constants],
+            core,
+            [
+                *(_reader(v) for v in maker.shared),
+                *(None for _ in compiled.copies),
+                *self._constants,
+            ],
             self._explain_failure,
-            unwrap,
-            maker.plan_generators(),
+            "single" if maker.plain else "list",
+            plan,
+            finished,
         )
+
+    def _fail(self, status: int, pickled: bytes | None, *args: Any) -> Any:
+        """Called by machine code that ended with a status other than 0."""
+        error = failure(status, pickled)
+        raise self._explain_failure(error, args[: len(self._converters)]) from None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs or self._needs_binding or len(args) != len(self._converters):
             args = self._bind(args, kwargs)
         made = self._call(*args)
         return made if self._plain else self._deliver(made)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The arguments by name; one whose name is none in Python is positional only."""
+        names = [s.name or "" for s in self.maker.inputs]
+        plain = [n.isidentifier() and not iskeyword(n) and names.count(n) == 1 for n in names]
+        last = max((k for k, good in enumerate(plain) if not good), default=-1)
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    name if plain[k] else f"a{k}",
+                    inspect.Parameter.POSITIONAL_ONLY
+                    if k <= last
+                    else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                )
+                for k, name in enumerate(names)
+            ]
+        )
 
     def _bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, from positions, keywords and defaults."""
@@ -413,7 +465,7 @@ class Function:
         if compiled.program is None:
             raise NumbagradError("A function in reference mode is not compiled")
         if not compiled.constants:
-            return compiled.core
+            return compiled.built.dispatcher
         return bind_constants(compiled, self._constants, self.maker.mode)
 
     def explain(self, code: int) -> str:

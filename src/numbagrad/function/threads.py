@@ -70,6 +70,8 @@ class Staged:
         What the arguments are called in the stages.
     core : callable
         The function as a whole, for arguments so small that stages would only cost.
+    own : bool
+        Whether these return arrays only: several in a list, 0-d ones for numbers.
     """
 
     def __init__(
@@ -77,7 +79,9 @@ class Staged:
         stages: Sequence[tuple[Stage, Callable[..., Any]]],
         names: Sequence[str],
         core: Callable[..., Any],
+        own: bool,
     ):
+        self.own = own
         self.names = tuple(names)
         self.core = core
         self.rows = [

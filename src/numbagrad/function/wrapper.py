@@ -1,30 +1,46 @@
-"""The Python function between the user and the compiled one, printed for each signature.
+"""The Python functions between the user and the compiled one, printed for each signature.
 
-The common case, an ndarray of the right dtype and memory layout, costs one test an argument;
-everything else is converted as ``TensorType.filter`` says.
+Machine code that has an entry of its own takes the common case, an ndarray of the right dtype and
+memory layout, as it is, and calls `print_converter`'s function with everything else. What is
+converted is said by ``TensorType.filter``.
 """
 
 from __future__ import annotations
 
 import linecache
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import Failed, InputError
 from ..graph.generators import RandomGeneratorType, address_of, copy_generator
 from ..graph.tensor import TensorType
+from ..jit.runtime import NO_MEMORY
 from .generators import Plan, locked
 
-__all__ = ["array_like_compiled", "make_converter", "print_wrapper"]
+__all__ = [
+    "array_like_compiled",
+    "fail",
+    "failure",
+    "make_converter",
+    "print_converter",
+    "print_hidden",
+    "print_wrapper",
+    "refuse",
+]
 
 #: 0-d values of these dtypes travel as Python numbers, which Numba takes as exactly these.
 _PYTHON = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
 
 
 def make_converter(
-    type_: TensorType, label: str, strict: bool, allow_downcast: bool | None
+    type_: TensorType,
+    label: str,
+    strict: bool,
+    allow_downcast: bool | None,
+    as_array: bool = False,
 ) -> Callable[[Any], Any]:
     """What an argument goes through that is not in the common case.
 
@@ -33,6 +49,10 @@ def make_converter(
     type_ : TensorType
     label : str
         How errors name the argument.
+    strict, allow_downcast
+        As in ``TensorType.filter``.
+    as_array : bool
+        Whether numbers become 0-d arrays.
 
     Raises
     ------
@@ -43,18 +63,31 @@ def make_converter(
     def convert(value: Any) -> Any:
         try:
             array = type_.filter(value, strict=strict, allow_downcast=allow_downcast)
+        except OverflowError:
+            raise InputError(f"Bad value for {label}: {value} does not fit {type_.dtype}") from None
         except (TypeError, ValueError) as error:
             raise InputError(f"Bad value for {label}: {error}") from None
-        return array_like_compiled(array)
+        return fitting(array) if as_array else array_like_compiled(array)
 
     return convert
 
 
 def array_like_compiled(array: np.ndarray) -> Any:
-    """The same value as compiled code takes it: a number, or a C-contiguous writeable array."""
+    """The same value as Numba's dispatchers take it: a number, or a fitting array."""
     if array.ndim == 0:
         return array.item() if array.dtype.name in _PYTHON else array[()]
-    return array if array.flags.carray else np.array(array, order="C")
+    return fitting(array)
+
+
+def fitting(array: np.ndarray) -> np.ndarray:
+    """The same array, C-contiguous and writeable, of a dtype that compiled code knows."""
+    # Two types of one size, long and long long, have one name; compiled code knows one of them.
+    own = np.dtype(array.dtype.name)
+    if array.flags.carray and array.dtype.num == own.num:
+        return array
+    made = np.empty(array.shape, own)
+    made[...] = array
+    return made
 
 
 def print_wrapper(
@@ -67,6 +100,7 @@ def print_wrapper(
     failed: Callable[..., Any],
     unwrap: str,
     generators: Plan | None = None,
+    finished: bool = False,
 ) -> Callable[..., Any]:
     """Make the wrapper.
 
@@ -89,6 +123,8 @@ def print_wrapper(
         What the results become.
     generators : Plan, optional
         What a call does with the generators among the arguments of compiled code.
+    finished : bool
+        Whether ``core`` returns arrays, in a list if a call returns one, and no numbers.
     """
     scope: dict[str, Any] = {"ndarray": np.ndarray, "array": np.array, "core": core}
     scope["failed"] = failed
@@ -120,13 +156,94 @@ def print_wrapper(
     lines += [
         "    except Exception as error:",
         f"        raise failed(error, {given}) from None",
-        f"    return {_results(results, scope, unwrap, generators)}",
+        f"    return {_results(results, scope, unwrap, generators, finished)}",
     ]
+    return _made(lines, scope)
+
+
+def print_converter(
+    converters: Sequence[Callable[[Any], Any]], hidden: int, core: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Make the function that converts arguments and then calls ``core``.
+
+    Parameters
+    ----------
+    converters : sequence of callable
+        For each argument; they give arrays.
+    hidden : int
+        How many further arguments there are: arrays, which are made to fit.
+    core : callable
+    """
+    names = [f"a{k}" for k in range(len(converters))]
+    further = [f"h{k}" for k in range(hidden)]
+    scope: dict[str, Any] = {"core": core, "fitting": fitting}
+    scope |= {f"convert{k}": convert for k, convert in enumerate(converters)}
+    given = [f"convert{k}({name})" for k, name in enumerate(names)]
+    given += [f"fitting({name})" for name in further]
+    lines = [f"def call({', '.join([*names, *further])}):", f"    return core({', '.join(given)})"]
+    return _made(lines, scope)
+
+
+def print_hidden(count: int, hidden: Sequence[Any], core: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function of ``count`` arguments that calls ``core`` with further ones.
+
+    Parameters
+    ----------
+    count : int
+    hidden : sequence
+        Arrays, and lists whose only item is an array.
+    core : callable
+    """
+    scope: dict[str, Any] = {f"h{k}": value for k, value in enumerate(hidden)}
+    scope["core"] = core
+    names = [f"a{k}" for k in range(count)]
+    extra = [f"h{k}[0]" if isinstance(v, list) else f"h{k}" for k, v in enumerate(hidden)]
+    lines = [
+        f"def call({', '.join(names)}):",
+        f"    return core({', '.join([*names, *extra])})",
+    ]
+    return _made(lines, scope)
+
+
+def failure(status: int, pickled: bytes | None) -> Exception:
+    """The exception that a status of compiled code stands for.
+
+    Parameters
+    ----------
+    status : int
+        The code of a failed check if it is positive; otherwise see ``jit.runtime``.
+    pickled : bytes or None
+        An exception that a kernel compiled by Numba raised: class, arguments and place.
+    """
+    if status > 0:
+        return Failed(status)
+    if pickled is not None:
+        class_, arguments, _ = pickle.loads(pickled)
+        made: Exception = class_(*(arguments or ()))
+        return made
+    if status == NO_MEMORY:
+        return MemoryError("There is not enough memory for an array of the compiled function")
+    return ValueError("Arrays of the compiled function do not fit each other")
+
+
+def fail(status: int, pickled: bytes | None, *arguments: Any) -> Any:
+    """What machine code calls when it ended with a status other than 0."""
+    raise failure(status, pickled)
+
+
+def refuse(*arguments: Any) -> Any:
+    """What machine code calls with arguments that should fit and do not."""
+    raise TypeError(f"numbagrad: converted arguments do not fit compiled code: {arguments!r}")
+
+
+def _made(lines: Sequence[str], scope: dict[str, Any]) -> Callable[..., Any]:
+    """The function ``call`` of a printed source."""
     source = "\n".join(lines) + "\n"
     file = f"<numbagrad call {id(scope):x}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
     exec(compile(source, file, "exec"), scope)
-    return scope["call"]
+    made: Callable[..., Any] = scope["call"]
+    return made
 
 
 def _generators(plan: Plan, passed: list[str], lines: list[str], scope: dict[str, Any]) -> str:
@@ -175,6 +292,7 @@ def _results(
     scope: dict[str, Any],
     unwrap: str,
     generators: Plan | None = None,
+    finished: bool = False,
 ) -> str:
     """Numbers become 0-d arrays; a single result stands alone."""
     made: list[str] = []
@@ -185,8 +303,8 @@ def _results(
             made.append(f"copied(g{row[0]})" if row[1] else f"g{row[0]}")
             continue
         k = sum(other is None for other in rows[: len(made)])
-        item = "r" if computed == 1 else f"r[{k}]"
-        if ndim or dtype == "generator":
+        item = "r" if computed == 1 and (not finished or unwrap == "single") else f"r[{k}]"
+        if finished or ndim or dtype == "generator":
             made.append(item)
         elif dtype in _PYTHON:
             made.append(f"array({item})")

@@ -1,10 +1,16 @@
-"""From source to machine code. Numba is imported here and in ``kernels``, and nowhere else.
+"""From source to machine code.
 
-``build`` is lazy: Numba is imported when something is first compiled.
+``direct`` translates printed functions to LLVM IR and ``machine`` makes them machine code, by
+llvmlite alone. Numba compiles what printed code calls (``borrowed``), the function as the user's
+own jitted code calls it, and whatever is not known to ``direct`` (``numbas``).
+
+``build`` and the two that import Numba are lazy: they are executed when they are first needed.
 """
 
 from ..lazy import lazy_module
 
-__all__ = ["build"]
+__all__ = ["borrowed", "build", "numbas"]
 
+borrowed = lazy_module(f"{__name__}.borrowed")
+numbas = lazy_module(f"{__name__}.numbas")
 build = lazy_module(f"{__name__}.build")

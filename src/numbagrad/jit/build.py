@@ -1,159 +1,207 @@
-"""Source to machine code through ``numba.njit``, with an explicit signature.
+"""A Program made callable: which way it goes from source to machine code, and what that took.
 
-The only module that calls Numba's compiler. Numba is imported when this module is, which is when
-something is first compiled.
+The way is `direct` where it can be. Source that it does not know is compiled by Numba and called
+through the same entry; source that leaves compiled code, complex numbers, and interpreters whose
+objects look otherwise get Numba's own dispatcher.
 """
 
 from __future__ import annotations
 
-import hashlib
-import linecache
+import json
+import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from types import FunctionType
 from typing import Any
-
-import numba
-import numpy as np
-from numba.core import event
-from numba.core.errors import NumbaError
 
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
-from ..errors import CompilationError
-from ..kernels.inlined import Inlined
+from ..config import config
+from . import borrowed, cache, numbas
+from .content import key_of, key_of_function
+from .direct import Unknown, translate
+from .direct.arrays import Borrowed
+from .direct.layout import Kind
+from .direct.statements import Translated
+from .entry import Argument, entry_text
+from .machine import Loaded, MissingSymbolError, compile_text, supported
 
 __all__ = ["Built", "bind_constants", "build"]
 
+_ENTRY = "numbagrad_entry"
+_lock = threading.RLock()
 
-@dataclass(frozen=True)
+
+@dataclass
 class Built:
     """A compiled function.
 
     Attributes
     ----------
-    function : numba Dispatcher
     seconds : dict
         What ``printing`` left: ``typing`` and ``llvm``.
+    enter : callable or None
+        ``enter(slow, failed)`` gives the function to be called from Python, see ``entry``; ``None``
+        where only the dispatcher can be called.
+    cache : {"hit", "miss", "off"}
+        Whether the machine code came from the disk cache.
     """
 
-    function: Any
     seconds: dict[str, float]
+    enter: Callable[[Any, Any], Any] | None
+    _make: Callable[[], Any] = field(repr=False)
+    _dispatcher: Any = field(default=None, repr=False)
+    cache: str = "off"
 
-
-def signature(program: Program) -> tuple[Any, ...]:
-    """Numba's types of the arguments: numbers and C-contiguous arrays, constants read-only."""
-    types = []
-    given = len(program.parameters) - len(program.constants)
-    for position, (_, dtype, ndim) in enumerate(program.parameters):
-        scalar = numba.from_dtype(np.dtype(dtype))
-        array = numba.types.Array(scalar, ndim, "C", readonly=position >= given)
-        types.append(array if ndim else scalar)
-    return tuple(types)
+    @property
+    def dispatcher(self) -> Any:
+        """Numba's dispatcher of the printed function, compiled when it is first asked for."""
+        with _lock:
+            if self._dispatcher is None:
+                self._dispatcher = self._make()
+        return self._dispatcher
 
 
 def bind_constants(program: Program, core: Any, constants: Sequence[Any], fastmath: bool) -> Any:
     """The compiled function without its last arguments, which are frozen into it."""
-    names = [name for name, _, _ in program.parameters]
-    given = names[: len(names) - len(constants)]
-    source = f"def bound({', '.join(given)}):\n    return core({', '.join(names)})\n"
-    namespace = {"core": core, **dict(zip(names[len(given) :], constants, strict=True))}
-    exec(compile(source, _remember(source), "exec"), namespace)
-    return numba.njit(**_options(fastmath))(namespace["bound"])
+    return numbas.bind_constants(program, core, constants, fastmath)
 
 
-@lru_cache(maxsize=1024)
-def _helper(function: Callable[..., Any]) -> Any:
-    """A template that is called rather than spliced, jitted once in a process."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
-
-
-def _is_template(value: Any) -> bool:
-    """Whether it is a plain function of ours; NumPy's own (np.full is one) Numba knows by name."""
-    return isinstance(value, FunctionType) and not (value.__module__ or "").startswith("numpy")
-
-
-def _compilable(value: Any) -> Any:
-    """What Numba is given for a global of printed code."""
-    if isinstance(value, Inlined):
-        return value.compiled
-    return _helper(value) if _is_template(value) else value
-
-
-def _options(fastmath: bool, nogil: bool = True) -> dict[str, Any]:
-    return {
-        "nogil": nogil,
-        "error_model": "numpy",
-        # Sums may be reassociated and products contracted; NaN and infinity keep their meaning.
-        "fastmath": {"contract", "reassoc"} if fastmath else False,
-    }
-
-
-def build(program: Program, emitted: Emitted, fastmath: bool) -> Built:
+def build(
+    program: Program,
+    emitted: Emitted,
+    fastmath: bool,
+    shapes: Sequence[tuple[int | None, ...]],
+    strict: Sequence[bool],
+    as_list: bool,
+    level: int = 3,
+) -> Built:
     """Compile printed code.
+
+    Parameters
+    ----------
+    program : Program
+    emitted : Emitted
+    fastmath : bool
+    shapes : sequence of tuple
+        The sizes of each argument that are fixed.
+    strict : sequence of bool
+        For each argument whether only an ndarray will do.
+    as_list : bool
+        Whether a call returns a list.
+    level : int
+        How much LLVM does, 0 to 3.
 
     Raises
     ------
     CompilationError
         If Numba refuses it, which is a defect of numbagrad.
     """
-    namespace = {name: _compilable(value) for name, value in program.namespace.items()}
-    namespace["objmode"] = numba.objmode
-    file = _remember(emitted.source)
-    exec(compile(emitted.source, file, "exec"), namespace)
-    calls_back = "objmode" in emitted.source
-    # Code that calls back into the interpreter holds its lock anyway.
-    options = _options(fastmath, nogil=not calls_back)
-    for helper in emitted.helpers:
-        namespace[helper] = numba.njit(**options)(namespace[helper])
-    main = numba.njit(**options)(namespace[emitted.name])
+
+    def make() -> Any:
+        return numbas.dispatcher(program, emitted, fastmath)
+
     begin = time.perf_counter()
-    with event.install_recorder("numba:llvm_lock") as recorder, _quiet(calls_back):
-        try:
-            main.compile(signature(program))
-        except NumbaError as error:
-            raise CompilationError(
-                "numbagrad printed code that Numba refuses. This is a defect of numbagrad, please "
-                f"report it with this text.\n\n{emitted.source}\n{error}"
-            ) from error
-    main.disable_compile()
-    total = time.perf_counter() - begin
-    llvm = min(total, _recorded(recorder))
-    return Built(main, {"typing": total - llvm, "llvm": llvm})
+    if supported() and "objmode" not in emitted.source:
+        arguments = [
+            Argument((dtype, ndim or None), tuple(shape), only)
+            for (_, dtype, ndim), shape, only in zip(
+                program.parameters, shapes, strict, strict=True
+            )
+        ]
+        kept: list[Any] = [None]
+        with _lock:
+            key = key_of(program, emitted, (arguments, as_list, fastmath, level))
+            key = key if config.cache else None
+            loaded = _from_cache(key)
+            if loaded is not None:
+                seconds = {"typing": 0.0, "llvm": time.perf_counter() - begin}
+                return Built(seconds, _Enter(loaded), make, None, "hit")
+            try:
+                translated = _translated(program, emitted, fastmath, make, kept)
+                typed = time.perf_counter()
+                stored = _compiled(translated, arguments, as_list, level)
+                loaded = Loaded(stored.code, stored.outside)
+            except (Unknown, MissingSymbolError):
+                pass
+            else:
+                seconds = {"typing": typed - begin, "llvm": time.perf_counter() - typed}
+                if key is not None:
+                    cache.store(key, stored)
+                state = "off" if key is None else "miss"
+                return Built(seconds, _Enter(loaded), make, kept[0], state)
+    main = make()
+    seconds = {"typing": time.perf_counter() - begin, "llvm": 0.0}
+    return Built(seconds, None, make, main)
 
 
-@contextmanager
-def _quiet(calls_back: bool) -> Iterator[None]:
-    """Numba pickles what is called back, which touches every module there is, deprecated or not."""
-    if not calls_back:
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
+def _from_cache(key: str | None) -> Loaded | None:
+    stored = cache.load(key) if key is not None else None
+    if stored is None:
+        return None
+    try:
+        return Loaded(stored.code, stored.outside)
+    except MissingSymbolError:
+        return None
 
 
-def _recorded(recorder: Any) -> float:
-    """Seconds between the starts and ends of recorded events."""
-    opened: list[float] = []
-    total = 0.0
-    for stamp, happened in recorder.buffer:
-        if happened.is_start:
-            opened.append(stamp)
-        elif opened:
-            start = opened.pop()
-            if not opened:
-                total += stamp - start
-    return total
+class _Enter:
+    """Makes builtin functions of loaded machine code."""
+
+    def __init__(self, loaded: Loaded):
+        self.loaded = loaded
+
+    def __call__(self, slow: Any, failed: Any) -> Any:
+        return self.loaded.function(_ENTRY, (slow, failed))
 
 
-def _remember(source: str) -> str:
-    """Give the source a file name under which tracebacks and debuggers find it."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    file = f"<numbagrad {digest}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-    return file
+def _translated(
+    program: Program,
+    emitted: Emitted,
+    fastmath: bool,
+    make: Callable[[], Any],
+    kept: list[Any],
+) -> Translated:
+    """The source in LLVM IR; or a call of what Numba makes of it, which ``kept`` then keeps."""
+    kinds: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
+    wanted: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.results]
+    try:
+        made = translate(emitted.source, emitted.name, kinds, program.namespace, fastmath, _borrow)
+        if list(made.results) == wanted:
+            return made
+    except (Unknown, RecursionError):
+        pass
+    kept[0] = make()
+    names = ", ".join(f"a{k}" for k in range(len(kinds)))
+    source = f"def main({names}):\n    return compiled({names})\n"
+    made = translate(source, "main", kinds, {"compiled": kept[0]}, fastmath, _borrow)
+    if list(made.results) != wanted:
+        raise Unknown("results of other types")
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _borrow(target: Any, kinds: tuple[Kind, ...]) -> Borrowed:
+    """A function of Numba's, from the disk if another process had it compiled."""
+    key = key_of_function(target, kinds) if config.cache else None
+    stored = cache.load(key) if key is not None else None
+    if stored is not None:
+        symbol, results = stored.outside[0], json.loads(stored.outside[1])
+        text = zlib.decompress(stored.code).decode()
+        return Borrowed(symbol, tuple((dtype, ndim) for dtype, ndim in results), text)
+    made = borrowed.borrow(target, kinds)
+    if key is not None:
+        packed = zlib.compress(made.text.encode(), 1)
+        cache.store(key, cache.Stored(packed, (made.symbol, json.dumps(made.results))))
+    return made
+
+
+def _compiled(
+    translated: Translated, arguments: Sequence[Argument], as_list: bool, level: int
+) -> cache.Stored:
+    text = translated.text + entry_text(arguments, translated.results, translated.symbol, as_list)
+    others = [function.text for function in translated.borrowed.values()]
+    code, outside = compile_text(text, others, [_ENTRY], level)
+    return cache.Stored(code, tuple(outside))

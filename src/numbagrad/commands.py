@@ -1,0 +1,53 @@
+"""The command line: ``python -m numbagrad`` demonstrates, ``cache`` shows the disk cache."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from collections.abc import Sequence
+
+from . import demo
+from .jit import cache
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands behind the program's name; that of the process by default.
+
+    Examples
+    --------
+    >>> main(["cache", "--directory"])  # doctest: +ELLIPSIS
+    /...
+    """
+    parser = argparse.ArgumentParser(prog="numbagrad", description=demo.__doc__)
+    commands = parser.add_subparsers(dest="command")
+    words = "show what the disk cache of compiled functions holds"
+    kept = commands.add_parser("cache", help=words, description=words)
+    kept.add_argument("--clear", action="store_true", help="remove everything in it")
+    kept.add_argument("--directory", action="store_true", help="only say where it is")
+    given = parser.parse_args(arguments)
+    if given.command is None:
+        demo.main()
+    elif given.directory:
+        print(cache.directory())
+    elif given.clear:
+        print(f"{cache.clear()} functions removed from {cache.directory()}")
+    else:
+        _show()
+
+
+def _show() -> None:
+    rows = cache.entries()
+    total = sum(size for _, size, _ in rows)
+    print(f"{cache.directory()}: {len(rows)} functions, {total / 1024:.0f} KiB")
+    for path, size, used in rows[:20]:
+        last = datetime.datetime.fromtimestamp(used).isoformat(" ", "minutes")
+        print(f"{path.stem[:16]}  {size / 1024:8.1f} KiB  last used {last}")
+    if len(rows) > 20:
+        print(f"and {len(rows) - 20} more")

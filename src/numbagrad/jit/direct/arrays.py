@@ -1,0 +1,288 @@
+"""Arrays in LLVM IR: making, filling, copying and reshaping them, and calls that give some."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY
+from .expressions import Expressions
+from .function import Writer
+from .layout import Kind, kind_of, numba_fields, numba_result, part_result, plain_fields
+from .values import BYTES, Array, Number, Unknown, llvm_type, memory_type
+
+__all__ = ["Arrays", "Borrowed", "Unit"]
+
+
+@dataclass(frozen=True)
+class Borrowed:
+    """A function that Numba compiled.
+
+    Attributes
+    ----------
+    symbol : str
+    results : tuple of Kind
+    text : str
+        LLVM IR of it and of what it calls.
+    """
+
+    symbol: str
+    results: tuple[Kind, ...]
+    text: str
+
+
+class Unit:
+    """What the functions of one source share.
+
+    Attributes
+    ----------
+    declared, foreign : dict
+        The declarations of outside functions: of C and LLVM, of Numba's.
+    borrowed : dict
+        The functions that Numba compiled, by symbol.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], flags: str, borrow: Callable[..., Borrowed]):
+        self.namespace = namespace
+        self.flags = flags
+        self.borrow = borrow
+        self.declared: dict[str, str] = {}
+        self.foreign: dict[str, str] = {}
+        self.borrowed: dict[str, Borrowed] = {}
+
+    def part(self, name: str, kinds: Sequence[Kind]) -> tuple[str, tuple[Kind, ...]]:
+        """Symbol and results of another function of the source, for such arguments."""
+        raise NotImplementedError
+
+
+class Arrays(Expressions):
+    """Expressions that are or make arrays.
+
+    Attributes
+    ----------
+    owners : dict
+        The stack slots that hold references to memory; released when the function ends.
+    fresh : dict
+        The slots of references, by the register of a new array.
+    loops : list
+        The labels to which the open loops continue and break.
+    """
+
+    def __init__(self, unit: Unit):
+        super().__init__(Writer(unit.flags), unit.namespace, unit.declared)
+        self.unit = unit
+        self.owners: dict[str, None] = {}
+        self.fresh: dict[str, str] = {}
+        self.loops: list[tuple[str, str]] = []
+
+    # -- memory ----------------------------------------------------------------------------
+
+    def _owner_slot(self, name: str) -> str:
+        place = self.writer.slot(name, "ptr")
+        self.owners[place] = None
+        return place
+
+    def _hold(self, owner: str) -> None:
+        """Take over a reference: it is released when this place is passed again, or at the end."""
+        write = self.writer
+        slot = self._owner_slot(f"own.{len(self.owners)}")
+        if self.loops:
+            write.put(f"call void @numbagrad_release(ptr {write.make(f'load ptr, ptr {slot}')})")
+        write.put(f"store ptr {owner}, ptr {slot}")
+        self.fresh[owner] = slot
+
+    # -- ends ------------------------------------------------------------------------------
+
+    def _stop(self, status: str) -> None:
+        self.writer.put(f"store i32 {status}, ptr %status")
+        self.writer.end("br label %exit")
+
+    def _stop_unless(self, condition: str, status: int) -> None:
+        write = self.writer
+        good, bad = write.label("good"), write.label("bad")
+        write.end(f"br i1 {condition}, label %{good}, label %{bad}, !prof !1")
+        write.start(bad)
+        self._stop(str(status))
+        write.start(good)
+
+    # -- arrays ----------------------------------------------------------------------------
+
+    def reshaped(self, array: Array, sizes: Sequence[Any]) -> Array:
+        """The same memory in another shape."""
+        write = self.writer
+        wanted = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], tuple) else list(sizes)
+        total = write.size_of(array.shape)
+        if len(wanted) == 1 and wanted[0].text == "-1":
+            return Array(array.dtype, array.data, (total,), array.owner)
+        if any(not isinstance(w, Number) or w.text.startswith("-") for w in wanted):
+            raise Unknown("reshape")
+        shape = tuple(write.cast(w, "int64").text for w in wanted)
+        for extent in shape:
+            self._stop_unless(write.make(f"icmp sge i64 {extent}, 0"), FAILED_SHAPE)
+        same = write.make(f"icmp eq i64 {write.size_of(shape)}, {total}")
+        self._stop_unless(same, FAILED_SHAPE)
+        return Array(array.dtype, array.data, shape, array.owner)
+
+    def _new(self, shape: Sequence[Number], dtype: str) -> Array:
+        write = self.writer
+        extents = []
+        total = str(BYTES[dtype])
+        for size in shape:
+            extent = write.cast(size, "int64").text
+            if not size.natural:
+                self._stop_unless(write.make(f"icmp sge i64 {extent}, 0"), FAILED_SHAPE)
+            extents.append(extent)
+            self.declared["umul"] = "declare { i64, i1 } @llvm.umul.with.overflow.i64(i64, i64)"
+            pair = write.make(
+                f"call {{ i64, i1 }} @llvm.umul.with.overflow.i64(i64 {total}, i64 {extent})"
+            )
+            over = write.make(f"extractvalue {{ i64, i1 }} {pair}, 1")
+            self._stop_unless(write.make(f"xor i1 {over}, true"), NO_MEMORY)
+            total = write.make(f"extractvalue {{ i64, i1 }} {pair}, 0")
+        owner = write.make(f"call noalias ptr @numbagrad_new(i64 {total})")
+        self._stop_unless(write.make(f"icmp ne ptr {owner}, null"), NO_MEMORY)
+        self._hold(owner)
+        data = write.make(f"getelementptr inbounds i8, ptr {owner}, i64 64")
+        return Array(dtype, data, tuple(extents), owner)
+
+    def _allocation(self, target: Any, arguments: Sequence[Any]) -> Array:
+        shape = arguments[0] if isinstance(arguments[0], tuple) else (arguments[0],)
+        values = list(arguments[1:])
+        fill: Any = None
+        if target is np.full:
+            fill = values.pop(0)
+        dtype = "float64"
+        if values:
+            dtype = np.dtype(values[0].target).name
+        elif isinstance(fill, Number):
+            dtype = fill.dtype
+        llvm_type(dtype)
+        made = self._new(shape, dtype)
+        write = self.writer
+        if target is np.zeros:
+            bytes_ = write.make(f"mul i64 {write.size_of(made.shape)}, {BYTES[dtype]}")
+            self.declared["llvm.memset"] = (
+                "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1 immarg)"
+            )
+            write.put(
+                f"call void @llvm.memset.p0.i64(ptr align 64 {made.data}, i8 0, i64 {bytes_}, "
+                "i1 false)"
+            )
+        elif fill is not None:
+            self._fill(made, write.cast(fill, dtype))
+        return made
+
+    def _fill(self, array: Array, value: Number) -> None:
+        write = self.writer
+        counter = write.slot(write.label("count."), "i64")
+        total = write.size_of(array.shape)
+        head, inside, after = write.label("head"), write.label("body"), write.label("after")
+        write.put(f"store i64 0, ptr {counter}")
+        write.start(head)
+        at = write.make(f"load i64, ptr {counter}")
+        write.branch(write.make(f"icmp slt i64 {at}, {total}"), inside, after)
+        write.start(inside)
+        type_ = memory_type(array.dtype)
+        place = write.make(f"getelementptr inbounds {type_}, ptr {array.data}, i64 {at}")
+        write.store(place, value)
+        write.put(f"store i64 {write.make(f'add nuw nsw i64 {at}, 1')}, ptr {counter}")
+        write.end(f"br label %{head}")
+        write.start(after)
+
+    def store(self, array: Array, index: Sequence[Number], value: Any) -> None:
+        pointer = self.writer.element(array, index)
+        if len(index) == len(array.shape) and isinstance(value, Number):
+            self.writer.store(pointer, self.writer.cast(value, array.dtype))
+        elif isinstance(value, Array) and len(value.shape) == len(array.shape) - len(index):
+            self._copy(Array(array.dtype, pointer, array.shape[len(index) :]), value)
+        else:
+            raise Unknown("a store of another rank")
+
+    def _copy(self, target: Array, source: Array) -> None:
+        """Copy elements; the shapes must be the same."""
+        write = self.writer
+        if target.dtype != source.dtype:
+            raise Unknown("a copy between dtypes")
+        for mine, other in zip(target.shape, source.shape, strict=True):
+            self._stop_unless(write.make(f"icmp eq i64 {mine}, {other}"), FAILED_SHAPE)
+        size = write.make(f"mul nsw i64 {write.size_of(source.shape)}, {BYTES[source.dtype]}")
+        self.declared["llvm.memmove"] = (
+            "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1 immarg)"
+        )
+        write.put(
+            f"call void @llvm.memmove.p0.p0.i64(ptr {target.data}, ptr {source.data}, "
+            f"i64 {size}, i1 false)"
+        )
+
+    # -- calls -----------------------------------------------------------------------------
+
+    def called(self, target: Any, arguments: Sequence[Any]) -> Any:
+        if target in (np.empty, np.zeros, np.full):
+            return self._allocation(target, arguments)
+        if target is len and isinstance(arguments[0], Array):
+            return Number("int64", arguments[0].shape[0], True)
+        if any(not isinstance(a, (Number, Array)) for a in arguments):
+            raise Unknown("an argument that is no number and no array")
+        kinds = [kind_of(a) for a in arguments]
+        if isinstance(target, ast.FunctionDef):
+            symbol, results = self.unit.part(target.name, kinds)
+            given = [f"{t} {x}" for a in arguments for t, x in plain_fields(self.writer, a)]
+            return self._results(symbol, results, given, part_result, "")
+        borrowed = self.unit.borrow(target, tuple(kinds))
+        self.unit.borrowed[borrowed.symbol] = borrowed
+        given = [f"{t} {x}" for a in arguments for t, x in numba_fields(self.writer, a)]
+        types = ", ".join(["ptr", "ptr", *(item.split(" ", 1)[0] for item in given)])
+        self.unit.foreign[borrowed.symbol] = f'declare i32 @"{borrowed.symbol}"({types})'
+        failure = str(FAILED_KERNEL)
+        return self._results(borrowed.symbol, borrowed.results, given, numba_result, failure)
+
+    def _results(
+        self,
+        symbol: str,
+        kinds: Sequence[Kind],
+        given: Sequence[str],
+        layout: Callable[[Kind], str],
+        failure: str,
+    ) -> Any:
+        """Call a function and fetch what it returns."""
+        write = self.writer
+        struct = f"{{ {', '.join(layout(kind) for kind in kinds)} }}"
+        out = write.slot(write.label("out."), struct)
+        status = write.make(
+            f'call i32 @"{symbol}"({", ".join([f"ptr {out}", "ptr %excinfo", *given])})'
+        )
+        good, bad = write.label("good"), write.label("bad")
+        fine = write.make(f"icmp eq i32 {status}, 0")
+        write.end(f"br i1 {fine}, label %{good}, label %{bad}, !prof !1")
+        write.start(bad)
+        self._stop(failure or status)
+        write.start(good)
+        made = [self._fetched(out, struct, k, kind, layout) for k, kind in enumerate(kinds)]
+        return made[0] if len(made) == 1 else tuple(made)
+
+    def _fetched(
+        self, out: str, struct: str, position: int, kind: Kind, layout: Callable[[Kind], str]
+    ) -> Any:
+        write = self.writer
+        dtype, ndim = kind
+        place = write.make(f"getelementptr inbounds {struct}, ptr {out}, i32 0, i32 {position}")
+        if ndim is None:
+            return write.load(place, dtype)
+        type_ = layout(kind)
+        numba = layout is numba_result
+
+        def item(*path: int) -> str:
+            where = "".join(f", i32 {step}" for step in path)
+            return write.make(f"getelementptr inbounds {type_}, ptr {place}, i32 0{where}")
+
+        owner = write.make(f"load ptr, ptr {item(0)}")
+        data = write.make(f"load ptr, ptr {item(4 if numba else 1)}")
+        shape = tuple(
+            write.make(f"load i64, ptr {item(5, d) if numba else item(2, d)}") for d in range(ndim)
+        )
+        self._hold(owner)
+        return Array(dtype, data, shape, owner)

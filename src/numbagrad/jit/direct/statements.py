@@ -1,0 +1,476 @@
+"""Printed functions to LLVM IR: names, statements, loops.
+
+A function becomes ``i32 @name(ptr out, ptr excinfo, arguments)``. It returns the status; the
+results are in the struct ``out``. Whatever way it ends, it passes its exit block, where the arrays
+that it made are released.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .arrays import Arrays, Borrowed, Unit
+from .expressions import unified
+from .layout import Kind, fields_of, kind_of, parameter
+from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
+
+__all__ = ["Translated", "translate"]
+
+
+@dataclass
+class Translated:
+    """LLVM IR of a printed function and its parts.
+
+    Attributes
+    ----------
+    text : str
+    symbol : str
+    results : tuple of Kind
+    borrowed : dict
+        The functions of Numba's that it calls, by symbol.
+    """
+
+    text: str
+    symbol: str
+    results: tuple[Kind, ...]
+    borrowed: dict[str, Borrowed] = field(default_factory=dict)
+
+
+def translate(
+    source: str,
+    name: str,
+    parameters: Sequence[Kind],
+    namespace: Mapping[str, Any],
+    fastmath: bool,
+    borrow: Callable[[Any, Sequence[Kind]], Borrowed],
+) -> Translated:
+    """Translate printed source.
+
+    Parameters
+    ----------
+    source : str
+    name : str
+        The function to translate; others of the same source are its parts.
+    parameters : sequence of Kind
+    namespace : mapping
+        What global names stand for.
+    fastmath : bool
+        Whether sums may be reassociated and products contracted.
+    borrow : callable
+        ``borrow(function, kinds)`` has Numba compile a function for such arguments.
+
+    Raises
+    ------
+    Unknown
+        If the source has something that is not known here.
+    """
+    parsed = ast.parse(source)
+    functions = {f.name: f for f in parsed.body if isinstance(f, ast.FunctionDef)}
+    unit = _Source(functions, namespace, "reassoc contract" if fastmath else "", borrow)
+    results = unit.function(name, list(parameters), "numbagrad_main")
+    declarations = [*unit.declared.values(), *unit.foreign.values()]
+    text = "\n".join([*declarations, *unit.texts])
+    return Translated(text, "numbagrad_main", results, unit.borrowed)
+
+
+class _Again(Exception):
+    """A name turned out to need a slot, or a wider dtype: write the function anew."""
+
+
+class _Source(Unit):
+    """All functions of one source."""
+
+    def __init__(
+        self,
+        functions: Mapping[str, ast.FunctionDef],
+        namespace: Mapping[str, Any],
+        flags: str,
+        borrow: Callable[..., Borrowed],
+    ):
+        super().__init__({**namespace, **functions}, flags, borrow)
+        self.functions = functions
+        self.texts: list[str] = []
+        self.made: dict[Any, tuple[str, tuple[Kind, ...]]] = {}
+        self.count = 0
+
+    def part(self, name: str, kinds: Sequence[Kind]) -> tuple[str, tuple[Kind, ...]]:
+        """Symbol and results of a part for such arguments."""
+        key = (name, tuple(kinds))
+        if key not in self.made:
+            self.count += 1
+            symbol = f"numbagrad_part{self.count}"
+            self.made[key] = symbol, self.function(name, kinds, symbol)
+        return self.made[key]
+
+    def function(self, name: str, kinds: Sequence[Kind], symbol: str) -> tuple[Kind, ...]:
+        """Write a function; what it returns."""
+        slotted: dict[str, str] = {}
+        for _ in range(100):
+            body = _Body(self, self.functions[name], kinds, slotted)
+            try:
+                text = body.text(symbol)
+            except _Again:
+                continue
+            self.texts.append(text)
+            return tuple(body.results or ())
+        raise Unknown("names whose dtypes do not settle")
+
+
+class _Body(Arrays):
+    """One function.
+
+    Parameters
+    ----------
+    slotted : dict
+        The names that live in stack slots, with the dtype that is known to be needed (empty:
+        that of the first value).
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        function: ast.FunctionDef,
+        kinds: Sequence[Kind],
+        slotted: dict[str, str],
+    ):
+        super().__init__(unit)
+        self.node = function
+        self.kinds = kinds
+        self.slotted = slotted
+        self.sets = _count_sets(function)
+        self.places: dict[str, Any] = {}
+        #: The slots of references by the name that took them.
+        self.holders: dict[str, str] = {}
+        self._last: dict[int, list[str]] = {}
+        self.scopes: list[list[str]] = [[]]
+        self.results: list[Kind] | None = None
+
+    def text(self, symbol: str) -> str:
+        """The whole function."""
+        write = self.writer
+        arguments = ["ptr %out", "ptr %excinfo"]
+        for position, (name, kind) in enumerate(
+            zip([a.arg for a in self.node.args.args], self.kinds, strict=True)
+        ):
+            made, given = parameter(position, kind)
+            arguments += given
+            if self.sets[name]:
+                self._assign(name, made)
+            else:
+                self.variables[name] = made
+        self._last = _last_mentions(self.node.body)
+        self._body(self.node.body, top=True)
+        if not write.closed and self.results is None:
+            self._return(())
+        write.end("unreachable")
+        write.lines.append("exit:")
+        write.block, write.closed = "exit", False
+        for owner in self.owners:
+            write.put(f"call void @numbagrad_release(ptr {write.make(f'load ptr, ptr {owner}')})")
+        write.end(f"ret i32 {write.make('load i32, ptr %status')}")
+        entry = ["entry:", "  %status = alloca i32", *(f"  {line}" for line in write.slots)]
+        entry += [f"  store ptr null, ptr {owner}" for owner in self.owners]
+        linkage = "define" if symbol == "numbagrad_main" else "define internal"
+        head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) #0 {{"
+        return "\n".join([head, *entry, *write.lines, "}\n"])
+
+    # -- names -----------------------------------------------------------------------------
+
+    def read(self, name: str) -> Any:
+        """The present value of a variable."""
+        if name not in self.places:
+            return self.variables[name]
+        kind = self.places[name]
+        write = self.writer
+        if isinstance(kind, str):
+            text = write.make(f"load {llvm_type(kind)}, ptr %v.{name}")
+            return Number(kind, text)
+        dtype, ndim = kind
+        data = write.make(f"load ptr, ptr %v.{name}.data")
+        shape = tuple(write.make(f"load i64, ptr %v.{name}.n{d}") for d in range(ndim))
+        return Array(dtype, data, shape, write.make(f"load ptr, ptr %v.{name}.own"))
+
+    @property
+    def _loop_only(self) -> set[str]:
+        return self.sets.loops
+
+    def _Name(self, node: ast.Name) -> Any:
+        name = node.id
+        if name not in self.variables and self.sets[name] and name not in self.namespace:
+            # Set in a block that is closed, or only further down: a loop comes back here.
+            if name in self.slotted:
+                raise Unknown(f"{name} before it is set")
+            self.slotted[name] = ""
+            raise _Again
+        return super()._Name(node)
+
+    def _assign(self, name: str, value: Any) -> None:
+        if isinstance(value, (Module, tuple)):
+            raise Unknown(f"{name} is no number and no array")
+        if self.sets[name] == 1 and name not in self.slotted:
+            if isinstance(value, Array):
+                value = self._kept(name, value)
+            self.variables[name] = value
+            self.scopes[-1].append(name)
+            return
+        self.variables.setdefault(name, None)
+        if isinstance(value, Number):
+            self._assign_number(name, value)
+        else:
+            self._assign_array(name, value)
+
+    def _assign_number(self, name: str, value: Number) -> None:
+        known = self.places.get(name) or self.slotted.get(name) or value.dtype
+        if not isinstance(known, str):
+            raise Unknown(f"{name} is a number and an array")
+        if known != value.dtype:
+            wider = unified(known, value.dtype)
+            if wider != known:
+                self.slotted[name] = wider
+                raise _Again
+        self.places[name] = known
+        place = self.writer.slot(f"v.{name}", llvm_type(known))
+        text = self.writer.cast(value, known).text
+        self.writer.put(f"store {llvm_type(known)} {text}, ptr {place}")
+
+    def _assign_array(self, name: str, value: Array) -> None:
+        write = self.writer
+        kind = (value.dtype, len(value.shape))
+        if self.places.setdefault(name, kind) != kind:
+            raise Unknown(f"{name} is of more than one type")
+        data = write.slot(f"v.{name}.data", "ptr")
+        own = self._owner_slot(f"v.{name}.own")
+        write.put(f"call void @numbagrad_retain(ptr {value.owner})")
+        write.put(f"call void @numbagrad_release(ptr {write.make(f'load ptr, ptr {own}')})")
+        write.put(f"store ptr {value.owner}, ptr {own}")
+        write.put(f"store ptr {value.data}, ptr {data}")
+        for axis, extent in enumerate(value.shape):
+            write.put(f"store i64 {extent}, ptr {write.slot(f'v.{name}.n{axis}', 'i64')}")
+
+    def _kept(self, name: str, value: Array) -> Array:
+        """The same array, held by a slot that belongs to the name."""
+        if value.owner == "null":
+            return value
+        if value.owner not in self.fresh:
+            self.writer.put(f"call void @numbagrad_retain(ptr {value.owner})")
+            self._hold(value.owner)
+        self.holders[name] = self.fresh.pop(value.owner)
+        return value
+
+    # -- statements ------------------------------------------------------------------------
+
+    def _body(self, statements: Sequence[ast.stmt], top: bool = False) -> None:
+        for position, statement in enumerate(statements):
+            method = getattr(self, f"_do_{type(statement).__name__}", None)
+            if method is None:
+                raise Unknown(type(statement).__name__)
+            method(statement)
+            if self.writer.closed:
+                return
+            for name in self._last.get(position, ()) if top else ():
+                self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        """Release what a name holds: it is not mentioned any more."""
+        slot = self.holders.get(name)
+        if slot is not None:
+            write = self.writer
+            write.put(f"call void @numbagrad_release(ptr {write.make(f'load ptr, ptr {slot}')})")
+            write.put(f"store ptr null, ptr {slot}")
+
+    def _scope(self, statements: Sequence[ast.stmt]) -> None:
+        self.scopes.append([])
+        self._body(statements)
+        for name in self.scopes.pop():
+            del self.variables[name]
+
+    def _do_Pass(self, _: ast.stmt) -> None:
+        """Nothing."""
+
+    def _do_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.value(node.value)
+
+    def _do_Assign(self, node: ast.Assign) -> None:
+        if len(node.targets) != 1:
+            raise Unknown("several targets")
+        self._set(node.targets[0], self.value(node.value))
+
+    def _set(self, target: ast.expr, value: Any) -> None:
+        if isinstance(target, ast.Name):
+            self._assign(target.id, value)
+        elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
+            if len(target.elts) != len(value):
+                raise Unknown("unpacking")
+            for inner, item in zip(target.elts, value, strict=True):
+                self._set(inner, item)
+        elif isinstance(target, ast.Subscript):
+            array = self.value(target.value)
+            if not isinstance(array, Array):
+                raise Unknown("a store")
+            self.store(array, self.index(target.slice), value)
+        else:
+            raise Unknown(ast.unparse(target))
+
+    def _do_AugAssign(self, node: ast.AugAssign) -> None:
+        if isinstance(node.op, ast.Pow):
+            raise Unknown("**=")
+        if isinstance(node.target, ast.Name):
+            old = self.number(ast.Name(node.target.id, ast.Load()))
+            made = self.combine(node.op, old, self.number(node.value))
+            self._assign(node.target.id, made)
+            return
+        if not isinstance(node.target, ast.Subscript):
+            raise Unknown(ast.unparse(node))
+        array = self.value(node.target.value)
+        index = self.index(node.target.slice)
+        if not isinstance(array, Array) or len(index) != len(array.shape):
+            raise Unknown(ast.unparse(node))
+        value = self.number(node.value)
+        pointer = self.writer.element(array, index)
+        made = self.combine(node.op, self.writer.load(pointer, array.dtype), value)
+        self.writer.store(pointer, self.writer.cast(made, array.dtype))
+
+    def _do_For(self, node: ast.For) -> None:
+        call = node.iter
+        if not (isinstance(node.target, ast.Name) and isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Name) and call.func.id == "range"
+                and not node.orelse and len(call.args) <= 2):  # fmt: skip
+            raise Unknown(ast.unparse(node))
+        bounds = [self.writer.cast(self.number(a), "int64") for a in call.args]
+        begin = bounds[0] if len(bounds) == 2 else number(0)
+        self._loop(node.target.id, begin, bounds[-1].text, node.body)
+
+    def _loop(self, name: str, begin: Number, end: str, body: Sequence[ast.stmt]) -> None:
+        write = self.writer
+        counter = write.slot(write.label("count."), "i64")
+        head, inside, step, after = (write.label(s) for s in ("head", "body", "step", "after"))
+        write.put(f"store i64 {begin.text}, ptr {counter}")
+        write.start(head)
+        at = write.make(f"load i64, ptr {counter}")
+        write.branch(write.make(f"icmp slt i64 {at}, {end}"), inside, after)
+        write.start(inside)
+        self.loops.append((step, after))
+        self.scopes.append([])
+        place = Number("int64", at, begin.natural)
+        if name in self._loop_only and name not in self.slotted:
+            self.variables[name] = place
+            self.scopes[-1].append(name)
+        else:
+            self._assign(name, place)
+        self._body(body)
+        for inner in dict.fromkeys(self.scopes.pop()):
+            del self.variables[inner]
+        self.loops.pop()
+        write.start(step)
+        write.put(f"store i64 {write.make(f'add nuw nsw i64 {at}, 1')}, ptr {counter}")
+        write.end(f"br label %{head}")
+        write.start(after)
+
+    def _do_While(self, node: ast.While) -> None:
+        if node.orelse:
+            raise Unknown("while with else")
+        write = self.writer
+        head, inside, after = write.label("head"), write.label("body"), write.label("after")
+        write.start(head)
+        self.loops.append((head, after))
+        write.branch(self.condition(node.test), inside, after)
+        write.start(inside)
+        self._scope(node.body)
+        self.loops.pop()
+        write.end(f"br label %{head}")
+        write.start(after)
+
+    def _do_Break(self, _: ast.stmt) -> None:
+        self.writer.end(f"br label %{self.loops[-1][1]}")
+
+    def _do_Continue(self, _: ast.stmt) -> None:
+        self.writer.end(f"br label %{self.loops[-1][0]}")
+
+    def _do_If(self, node: ast.If) -> None:
+        write = self.writer
+        then, other, after = write.label("then"), write.label("else"), write.label("endif")
+        fails = isinstance(node.body[0], ast.Raise)
+        write.branch(self.condition(node.test), then, other, rare=fails)
+        write.start(then)
+        self._scope(node.body)
+        write.end(f"br label %{after}")
+        write.start(other)
+        self._scope(node.orelse)
+        write.start(after)
+
+    def _do_Raise(self, node: ast.Raise) -> None:
+        match node.exc:
+            case ast.Call(func=ast.Name(id="Failed"), args=[ast.Constant(value=int(code))]):
+                self._stop(str(code))
+            case _:
+                raise Unknown(ast.unparse(node))
+
+    def _do_Return(self, node: ast.Return) -> None:
+        made = self.value(node.value) if node.value is not None else ()
+        self._return(made if isinstance(made, tuple) else (made,))
+
+    def _return(self, values: Sequence[Any]) -> None:
+        write = self.writer
+        kinds = [kind_of(value) for value in values]
+        if self.results is None:
+            self.results = kinds
+        elif self.results != kinds:
+            raise Unknown("results of different types")
+        struct = f"{{ {', '.join(t for k in kinds for t in fields_of(k))} }}"
+        position = 0
+        for value in values:
+            if isinstance(value, Array):
+                write.put(f"call void @numbagrad_retain(ptr {value.owner})")
+                items = [("ptr", value.owner), ("ptr", value.data)]
+                items += [("i64", extent) for extent in value.shape]
+            else:
+                text = value.text
+                if value.dtype == "bool":
+                    text = write.make(f"zext i1 {text} to i8")
+                items = [(memory_type(value.dtype), text)]
+            for type_, text in items:
+                place = f"getelementptr inbounds {struct}, ptr %out, i32 0, i32 {position}"
+                write.put(f"store {type_} {text}, ptr {write.make(place)}")
+                position += 1
+        self._stop("0")
+
+
+class _Sets(Counter[str]):
+    """How often each name is set; ``loops`` are those that only loops set."""
+
+    loops: set[str]
+
+
+def _count_sets(function: ast.FunctionDef) -> _Sets:
+    found = _Sets()
+    loops: Counter[str] = Counter()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found[node.id] += 1
+        if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+            loops[node.target.id] += 1
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] += 1
+    parameters = {a.arg for a in function.args.args}
+    for name in parameters & set(found):
+        found[name] += 1
+    found.loops = {n for n, times in loops.items() if found[n] == times and n not in parameters}
+    return found
+
+
+def _last_mentions(body: Sequence[ast.stmt]) -> dict[int, list[str]]:
+    """The names that are mentioned for the last time in each statement of a function."""
+    last: dict[str, int] = {}
+    for position, statement in enumerate(body):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name):
+                last[node.id] = position
+    found: dict[int, list[str]] = {}
+    for name, position in last.items():
+        found.setdefault(position, []).append(name)
+    return found

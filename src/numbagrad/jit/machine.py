@@ -1,0 +1,259 @@
+"""LLVM IR to machine code, and machine code into this process, by llvmlite alone.
+
+What was compiled is an object file whose outside symbols are named; `Loaded` links one and keeps
+it. LLVM ends the process at a symbol that it can not find, so all are looked up first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numpy as np
+
+from ..kernels import symbols
+from .runtime import RUNTIME, SHARED
+
+__all__ = ["Loaded", "MissingSymbolError", "compile_text", "supported", "target_name"]
+
+_METH_FASTCALL = 0x80
+_NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
+
+_DROP = """
+declare ptr @PyCapsule_GetPointer(ptr, ptr)
+declare void @free(ptr)
+define void @numbagrad_drop_block(ptr %capsule) {
+  %block = call ptr @PyCapsule_GetPointer(ptr %capsule, ptr null)
+  %old = load i64, ptr %block
+  %new = add i64 %old, -1
+  store i64 %new, ptr %block
+  %last = icmp eq i64 %new, 0
+  br i1 %last, label %free, label %done
+free:
+  %info = getelementptr i8, ptr %block, i64 16
+  %raw = load ptr, ptr %info
+  call void @free(ptr %raw)
+  br label %done
+done:
+  ret void
+}
+"""
+
+
+class MissingSymbolError(Exception):
+    """Machine code needs a routine that this process does not have."""
+
+
+def supported() -> bool:
+    """Whether this interpreter and this llvmlite are what the texts of IR are written for."""
+    version = tuple(int(part) for part in re.findall(r"\d+", llvmlite.__version__)[:2])
+    return (
+        version >= (0, 45)
+        and sys.implementation.name == "cpython"
+        and sys.maxsize == 2**63 - 1
+        and sys.byteorder == "little"
+        and object.__basicsize__ == 16
+        and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    )
+
+
+def _new_machine() -> Any:
+    """A target machine; an engine owns the one that it is made with."""
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        opt=3, cpu=_cpu(), features=_features(), reloc="static", codemodel="jitdefault", jit=True
+    )
+
+
+def _new_engine(text: str) -> Any:
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_process_triple()
+    return llvm.create_mcjit_compiler(module, _new_machine())
+
+
+@lru_cache(maxsize=1)
+def _set_up() -> Any:
+    """What has to be done once; gives an engine that holds the code which is never let go."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    # The first engine makes the symbols of this process known to LLVM.
+    engine = _new_engine(_DROP)
+    engine.finalize_object()
+    # The destructor of results' memory: results outlive the function that made them.
+    llvm.add_symbol("numbagrad_drop", engine.get_function_address("numbagrad_drop_block"))
+    _register_process_symbols()
+    return engine
+
+
+@lru_cache(maxsize=1)
+def _machine() -> Any:
+    """The target machine that code is compiled for."""
+    _set_up()
+    return _new_machine()
+
+
+def _cpu() -> str:
+    return str(llvm.get_host_cpu_name())
+
+
+@lru_cache(maxsize=1)
+def _features() -> str:
+    return str(llvm.get_host_cpu_features().flatten())
+
+
+@lru_cache(maxsize=1)
+def target_name() -> str:
+    """The processor that code is made for, with its features."""
+    return f"{llvm.get_process_triple()} {_cpu()} {_features()}"
+
+
+def _register_process_symbols() -> None:
+    """Tell LLVM where NumPy's functions, types and dtypes are."""
+    core = getattr(np, "_core", None) or np.core
+    capsule = core._multiarray_umath._ARRAY_API
+    pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    )(capsule, None)
+    table = ctypes.cast(pointer, ctypes.POINTER(ctypes.c_void_p))
+    llvm.add_symbol("numbagrad_new_array", table[_NEW_FROM_DESCR])
+    llvm.add_symbol("numbagrad_set_base", table[_SET_BASE_OBJECT])
+    llvm.add_symbol("numbagrad_ndarray", id(np.ndarray))
+    for name in _DTYPES:
+        llvm.add_symbol(f"numbagrad_dtype_{name}", id(_DTYPES[name]))
+        llvm.add_symbol(f"numbagrad_scalar_{name}", id(_DTYPES[name].type))
+
+
+#: The dtypes that entries compare with; held here, since code knows their addresses.
+_DTYPES = {
+    name: np.dtype(name)
+    for name in (
+        "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+        "float32", "float64",
+    )
+}  # fmt: skip
+
+
+def _parsed(text: str) -> Any:
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_process_triple()
+    module.data_layout = str(_machine().target_data)
+    return module
+
+
+def compile_text(
+    text: str, borrowed: Sequence[str], exported: Sequence[str], level: int
+) -> tuple[bytes, list[str]]:
+    """Compile and link IR.
+
+    Parameters
+    ----------
+    text : str
+        Everything but the runtime.
+    borrowed : sequence of str
+        IR of functions that Numba compiled.
+    exported : sequence of str
+        The functions to be found in the object; all others are private to it.
+    level : int
+        Of optimisation, 0 to 3.
+
+    Returns
+    -------
+    code : bytes
+        An object file.
+    outside : list of str
+        The symbols that it needs.
+    """
+    module = _parsed(text + RUNTIME)
+    for other in borrowed:
+        module.link_in(_parsed(other))
+    missing = [f.name for f in module.functions if f.is_declaration and f.name in SHARED]
+    if missing:
+        head = "declare ptr @numbagrad_new(i64)\ndeclare void @numbagrad_free(ptr)\n"
+        body = "\n".join(
+            SHARED[name].replace("internal ", "").replace("#2", "") for name in missing
+        )
+        for function in module.functions:
+            if function.name in ("numbagrad_new", "numbagrad_free"):
+                function.linkage = "external"
+        module.link_in(_parsed(head + body))
+    for function in module.functions:
+        if not function.is_declaration:
+            function.linkage = "external" if function.name in exported else "internal"
+    machine = _machine()
+    _optimise(module, machine, level)
+    outside = [f.name for f in module.functions if f.is_declaration]
+    outside += [g.name for g in module.global_variables if g.is_declaration]
+    outside = sorted(n for n in outside if not n.startswith("llvm."))
+    return machine.emit_object(module), outside
+
+
+def _optimise(module: Any, machine: Any, level: int) -> None:
+    tuning = llvm.create_pipeline_tuning_options()
+    tuning.speed_level = level
+    tuning.loop_vectorization = level > 1
+    tuning.slp_vectorization = level > 1
+    tuning.loop_unrolling = level > 1
+    builder = llvm.create_pass_builder(machine, tuning)
+    manager = builder.getModulePassManager()
+    manager.run(module, builder)
+
+
+class Loaded:
+    """An object file in this process.
+
+    Parameters
+    ----------
+    code : bytes
+    outside : iterable of str
+        The symbols that it needs.
+
+    Raises
+    ------
+    MissingSymbolError
+        If one of them is not to be found.
+    """
+
+    def __init__(self, code: bytes, outside: Iterable[str]):
+        _set_up()
+        for name in outside:
+            if llvm.address_of_symbol(name) is None:
+                _provide(name)
+        self.engine = _new_engine("")
+        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self.engine.finalize_object()
+        self.engine.run_static_constructors()
+
+    def function(self, name: str, bound: tuple[Any, ...]) -> Any:
+        """The builtin function of that symbol, whose ``self`` is the tuple ``bound``."""
+        address = self.engine.get_function_address(name)
+        definition = _MethodDef(b"numbagrad", address, _METH_FASTCALL, None)
+        return _new_function(ctypes.addressof(definition), (*bound, self, definition), name)
+
+
+class _MethodDef(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+_new_function = ctypes.PYFUNCTYPE(
+    ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.py_object
+)(("PyCFunction_NewEx", ctypes.pythonapi))
+
+
+def _provide(name: str) -> None:
+    """Register a routine of SciPy's."""
+    try:
+        symbols.register([name])
+    except (ValueError, ImportError) as error:
+        raise MissingSymbolError(name) from error

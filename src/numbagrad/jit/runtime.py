@@ -1,0 +1,123 @@
+"""What compiled code needs at run time, in LLVM IR: memory for arrays, with reference counts.
+
+A block begins with a header of 64 bytes laid out as Numba's ``MemInfo`` (reference count,
+destructor, its argument, data, size), so that kernels that Numba compiled and printed code hand
+each other arrays. Only the texts and the numbers of statuses live here.
+"""
+
+__all__ = ["FAILED_KERNEL", "FAILED_SHAPE", "NO_MEMORY", "RUNTIME", "SHARED"]
+
+#: Statuses that compiled code returns, besides 0 and the codes of failed checks.
+NO_MEMORY = -1
+FAILED_KERNEL = -2
+FAILED_SHAPE = -3
+
+#: Part of every module. ``dtor_info``, the third word, holds what malloc gave.
+RUNTIME = """
+declare noalias ptr @malloc(i64)
+declare void @free(ptr)
+
+define internal noalias ptr @numbagrad_new(i64 %size) #2 {
+  %negative = icmp slt i64 %size, 0
+  br i1 %negative, label %fail, label %try
+try:
+  %whole = add i64 %size, 192
+  %over = icmp slt i64 %whole, 0
+  br i1 %over, label %fail, label %get
+get:
+  %raw = call ptr @malloc(i64 %whole)
+  %none = icmp eq ptr %raw, null
+  br i1 %none, label %fail, label %made
+made:
+  %address = ptrtoint ptr %raw to i64
+  %up = add i64 %address, 63
+  %even = and i64 %up, -64
+  %block = inttoptr i64 %even to ptr
+  store i64 1, ptr %block, align 64
+  %dtor = getelementptr i8, ptr %block, i64 8
+  store ptr null, ptr %dtor
+  %info = getelementptr i8, ptr %block, i64 16
+  store ptr %raw, ptr %info
+  %data = getelementptr i8, ptr %block, i64 64
+  %data.at = getelementptr i8, ptr %block, i64 24
+  store ptr %data, ptr %data.at
+  %size.at = getelementptr i8, ptr %block, i64 32
+  store i64 %size, ptr %size.at
+  %external = getelementptr i8, ptr %block, i64 40
+  store ptr null, ptr %external
+  ret ptr %block
+fail:
+  ret ptr null
+}
+
+define internal void @numbagrad_free(ptr %block) #2 {
+  %info = getelementptr i8, ptr %block, i64 16
+  %raw = load ptr, ptr %info
+  call void @free(ptr %raw)
+  ret void
+}
+
+define internal void @numbagrad_retain(ptr %block) #3 {
+  %none = icmp eq ptr %block, null
+  br i1 %none, label %done, label %count
+count:
+  %old = load i64, ptr %block
+  %new = add i64 %old, 1
+  store i64 %new, ptr %block
+  br label %done
+done:
+  ret void
+}
+
+define internal void @numbagrad_release(ptr %block) #3 {
+  %none = icmp eq ptr %block, null
+  br i1 %none, label %done, label %count
+count:
+  %old = load i64, ptr %block
+  %new = add i64 %old, -1
+  store i64 %new, ptr %block
+  %last = icmp eq i64 %new, 0
+  br i1 %last, label %free, label %done
+free:
+  call void @numbagrad_free(ptr %block)
+  br label %done
+done:
+  ret void
+}
+
+attributes #0 = { nounwind noinline }
+attributes #1 = { nounwind willreturn memory(none) }
+attributes #2 = { nounwind noinline }
+attributes #3 = { nounwind alwaysinline }
+!0 = !{!"branch_weights", i32 1, i32 100000}
+!1 = !{!"branch_weights", i32 100000, i32 1}
+"""
+
+#: What kernels compiled by Numba call; linked in where they do.
+SHARED = {
+    "NRT_MemInfo_alloc": """
+define internal ptr @NRT_MemInfo_alloc(i64 %size) #2 {
+  %block = call ptr @numbagrad_new(i64 %size)
+  ret ptr %block
+}""",
+    "NRT_MemInfo_alloc_safe": """
+define internal ptr @NRT_MemInfo_alloc_safe(i64 %size) #2 {
+  %block = call ptr @numbagrad_new(i64 %size)
+  ret ptr %block
+}""",
+    "NRT_MemInfo_alloc_aligned": """
+define internal ptr @NRT_MemInfo_alloc_aligned(i64 %size, i32 %align) #2 {
+  %block = call ptr @numbagrad_new(i64 %size)
+  ret ptr %block
+}""",
+    "NRT_MemInfo_alloc_safe_aligned": """
+define internal ptr @NRT_MemInfo_alloc_safe_aligned(i64 %size, i32 %align) #2 {
+  %block = call ptr @numbagrad_new(i64 %size)
+  ret ptr %block
+}""",
+    "NRT_MemInfo_call_dtor": """
+define internal void @NRT_MemInfo_call_dtor(ptr %block) #2 {
+  call void @numbagrad_free(ptr %block)
+  ret void
+}""",
+}
