@@ -213,6 +213,7 @@ def _core(built: Built, own: bool) -> Callable[..., Any]:
 
 def bind_constants(compiled: Compiled, constants: Sequence[Any], mode: Mode) -> Any:
     """The jitted core without the arguments for constants."""
+    assert compiled.built is not None
     core = compiled.built.dispatcher
     return jit.bind_constants(compiled.program, core, constants, mode.fastmath)
 

@@ -462,7 +462,7 @@ class Function:
     def jitted(self) -> Any:
         """The compiled function for use inside ``@njit`` code."""
         compiled = self.maker.compiled
-        if compiled.program is None:
+        if compiled.built is None:
             raise NumbagradError("A function in reference mode is not compiled")
         if not compiled.constants:
             return compiled.built.dispatcher

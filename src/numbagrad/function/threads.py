@@ -117,7 +117,7 @@ class Staged:
         known: dict[str, Any],
     ) -> None:
         """Run a loop in portions and add its parts to what they belong to."""
-        rows = known[shared.rows]
+        rows = int(known[shared.rows])
         count = min(PORTIONS, rows) if known[shared.work] >= LEAST_WORK else 1
         rest = [known[shared.whole.get(n, n)] for n in takes[2:]]
         bounds = [rows * k // count for k in range(count + 1)] if count else [0, 0]
