@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from types import ModuleType
 
-__all__ = ["lazy_module"]
+__all__ = ["lazy_module", "module_name"]
 
 
 def lazy_module(full: str) -> ModuleType:
@@ -30,3 +30,13 @@ def lazy_module(full: str) -> ModuleType:
     sys.modules[full] = module
     spec.loader.exec_module(module)
     return module
+
+
+def module_name(module: ModuleType) -> str:
+    """The full name of a module; asking a lazy one for ``__name__`` would execute it.
+
+    >>> module_name(lazy_module("numbagrad.kernels.lapack"))
+    'numbagrad.kernels.lapack'
+    """
+    name: str = ModuleType.__getattribute__(module, "__dict__")["__name__"]
+    return name

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.inlined import FUNCTIONS, inlined
+from ..lazy import module_name
 
 __all__ = ["ATOM", "Template", "Text", "read_template", "splice"]
 
@@ -216,7 +217,7 @@ class _Printer:
                 return self.resolve(ours.name, ours)
             if module is np and node.attr in _MATH_FOR_NUMPY:
                 return f"{self.resolve('math', math)}.{node.attr}"
-        if module.__name__ == _ELEMENTARY:
+        if module_name(module) == _ELEMENTARY:
             ours = FUNCTIONS[node.attr]
             return self.resolve(ours.name, ours)
         return f"{self.resolve(node.value.id, module)}.{node.attr}"

@@ -5,6 +5,7 @@ Each is compiled once in a process for the same types of arguments, and handed o
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,8 +23,10 @@ from .direct import Unknown
 from .direct.arrays import Borrowed
 from .direct.layout import Kind
 from .direct.values import BYTES
+from .machine import isolated
 
 __all__ = ["borrow", "compilable", "numba_type"]
+
 
 def is_template(value: Any) -> bool:
     """Whether it is a plain function of ours; NumPy's own (np.full is one) Numba knows by name."""
@@ -58,11 +61,6 @@ def borrow(target: Any, kinds: Sequence[Kind]) -> Borrowed:
     Unknown
         If it is no function that Numba compiles, or if its results or its code are of no use.
     """
-    return _borrowed(target, tuple(kinds))
-
-
-@lru_cache(maxsize=4096)
-def _borrowed(target: Any, kinds: tuple[Kind, ...]) -> Borrowed:
     target = compilable(target)
     if isinstance(target, Intrinsic):
         target = _called(target, len(kinds))
@@ -81,8 +79,8 @@ def _borrowed(target: Any, kinds: tuple[Kind, ...]) -> Borrowed:
     text = result.library.get_llvm_str()
     if re.search(r"inttoptr \(i64 \d{5,}", text) or f"@{symbol}(" not in text.replace('"', ""):
         raise Unknown(f"the code of {target!r} holds addresses")
-    _texts[symbol] = text
-    return Borrowed(symbol, results)
+    name = f"numbagrad_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    return Borrowed(name, results, isolated(text, symbol, name))
 
 
 @lru_cache(maxsize=256)
@@ -101,11 +99,6 @@ def _settled(target: Any) -> Any:
 def _compiled(target: Any, signature: tuple[Any, ...]) -> Any:
     target.compile(signature)
     return target.overloads[signature]
-
-
-def text_of(symbol: str) -> str:
-    """The LLVM IR of a borrowed function."""
-    return _texts[symbol]
 
 
 def _kind(made: Any) -> Kind:

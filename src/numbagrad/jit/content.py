@@ -25,6 +25,7 @@ import numpy as np
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
 from ..kernels.inlined import Inlined
+from ..lazy import module_name
 from .machine import target_name
 
 __all__ = ["key_of", "key_of_function"]
@@ -90,7 +91,7 @@ class _Contents:
     def of(self, value: Any) -> str:
         """What a global name stands for."""
         if issubclass(type(value), ModuleType):
-            return f"module {_module_name(value)}"
+            return f"module {module_name(value)}"
         if value is None or isinstance(value, (bool, int, float, complex, str)):
             return f"{type(value).__name__} {value!r}"
         if isinstance(value, (type, BuiltinFunctionType, MethodDescriptorType, np.ufunc)):
@@ -105,7 +106,7 @@ class _Contents:
         if hasattr(value, "_defn"):  # Numba's intrinsics
             return f"intrinsic {self.of(value._defn)}"
         if isinstance(value, FunctionType):
-            if value.__module__.partition(".")[0] == "numpy":
+            if (value.__module__ or "").partition(".")[0] == "numpy":
                 return self._named(value)
             return self._function(value)
         raise _UnknownContentError(repr(value))
@@ -159,15 +160,9 @@ class _Contents:
         return hashlib.sha256(repr(row).encode()).hexdigest()
 
 
-def _module_name(module: ModuleType) -> str:
-    """The name of a module that may be a lazy one, which stays unexecuted."""
-    name: str = ModuleType.__getattribute__(module, "__dict__")["__name__"]
-    return name
-
-
 def _is_foreign(module: ModuleType) -> bool:
     """Whether a module is not covered by the environment."""
-    return _module_name(module).partition(".")[0] not in _KNOWN
+    return module_name(module).partition(".")[0] not in _KNOWN
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ import numpy as np
 from ..kernels import symbols
 from .runtime import RUNTIME, SHARED
 
-__all__ = ["Loaded", "MissingSymbolError", "compile_text", "supported", "target_name"]
+__all__ = ["Loaded", "MissingSymbolError", "compile_text", "isolated", "supported", "target_name"]
 
 _METH_FASTCALL = 0x80
 _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
@@ -145,6 +145,22 @@ def _parsed(text: str) -> Any:
     module.triple = llvm.get_process_triple()
     module.data_layout = str(_machine().target_data)
     return module
+
+
+def isolated(text: str, symbol: str, name: str) -> str:
+    """The IR of one function and of what it needs, under a name that means nothing else.
+
+    Numba numbers the functions of a process, so that two processes use one symbol for two things.
+    """
+    module = _parsed(text)
+    module.get_function(symbol).name = name
+    for function in module.functions:
+        if not function.is_declaration:
+            function.linkage = "external" if function.name == name else "internal"
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_global_dead_code_eliminate_pass()
+    manager.run(module, llvm.create_pass_builder(_machine(), llvm.create_pipeline_tuning_options()))
+    return str(module)
 
 
 def compile_text(
