@@ -592,10 +592,6 @@ class TestUpdates:
 
 
 class TestDraws:
-    @pytest.fixture
-    def mode(self):
-        return "reference"
-
     def test_of_a_stream(self, mode):
         stream, x = T.random.RandomStream(seed=3), T.dvector("x")
         made = scan(lambda e, s: s + e * stream.normal(), x, 0.0, return_updates=False)
@@ -886,6 +882,14 @@ class TestAround:
         at = np.array([1.0, 2.0, 4.0])
         want = np.diag(2 * at * at[::-1]) + np.diag(at**2)[:, ::-1]
         np.testing.assert_allclose(values(J, {x: at}, mode), want)
+
+    def test_parts_whose_size_is_an_element(self, mode):
+        x = T.dvector("x")
+        sums = scan(lambda k: T.sum(x[:k] ** 2), T.arange(1, 5), return_updates=False)
+        data = np.arange(1.0, 7.0)
+        got, gradient = values([sums, ng.grad(sums.sum(), x)], {x: data}, mode)
+        np.testing.assert_allclose(got, np.cumsum(data**2)[:4])
+        np.testing.assert_allclose(gradient, 2 * data * [4, 3, 2, 1, 0, 0])
 
     def test_an_integer_beginning_in_a_loop_in_a_loop(self, mode):
         X = T.fmatrix("X")

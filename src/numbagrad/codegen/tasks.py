@@ -205,6 +205,8 @@ class TaskList:
             if known or variable in self.buffers:
                 continue
             node = variable.owner
+            if node is None:
+                continue  # an element of a loop's sequence, which is read where it lies
             if kind_of(node) == "Size":
                 if node.inputs[0] not in self.buffers:
                     return False
