@@ -1,10 +1,11 @@
 """`ifelse`: only the branch that is taken is computed, in values and in derivatives."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import numbagrad as ng
@@ -64,8 +65,19 @@ def test_equal_branches_are_equal_ops_and_can_be_pickled():
 # -- only the branch that is taken is computed -----------------------------------------------------
 
 
-def reference(inputs, outputs, **kwargs):
-    return ng.function(inputs, outputs, mode="reference", on_unused_input="ignore", **kwargs)
+@pytest.fixture(params=["reference"], autouse=True)
+def mode(request, monkeypatch):
+    monkeypatch.setitem(MODE, "mode", request.param)
+    return request.param
+
+
+MODE = {"mode": "reference"}
+
+
+def function(inputs, outputs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ng.errors.ObjectModeWarning)
+        return ng.function(inputs, outputs, on_unused_input="ignore", **MODE)
 
 
 def branches_in(f):
@@ -75,7 +87,7 @@ def branches_in(f):
 def test_an_error_in_the_other_branch_is_not_raised():
     c, a = T.lscalar("c"), T.dmatrix("a")
     y = ifelse(c, T.log(T.diagonal(T.linalg.cholesky(a))).sum(), T.sqr(a).sum())
-    f = reference([c, a], [y, ng.grad(y, a)])
+    f = function([c, a], [y, ng.grad(y, a)])
     value, gradient = f(0, -np.eye(2))
     assert value == 2.0
     assert gradient.tolist() == [[-2.0, 0.0], [0.0, -2.0]]
@@ -89,7 +101,7 @@ def test_an_error_in_the_other_branch_is_not_raised():
 def test_an_index_of_the_other_branch_may_be_out_of_range():
     i, x = T.lscalar("i"), T.dvector("x")
     y = ifelse(i < x.shape[0], x[i] ** 2, -1.0)
-    f = reference([i, x], [y, ng.grad(y, x)])
+    f = function([i, x], [y, ng.grad(y, x)])
     assert [v.tolist() for v in f(1, [3.0, 4.0])] == [16.0, [0.0, 8.0]]
     assert [v.tolist() for v in f(7, [3.0, 4.0])] == [-1.0, [0.0, 0.0]]
 
@@ -97,7 +109,7 @@ def test_an_index_of_the_other_branch_may_be_out_of_range():
 def test_sizes_of_the_other_branch_need_not_agree():
     c, x, y = T.lscalar("c"), T.dvector("x"), T.dvector("y")
     z = ifelse(c, x + y, y)
-    f = reference([c, x, y], [z, z.shape[0]])
+    f = function([c, x, y], [z, z.shape[0]])
     assert [v.tolist() for v in f(0, [1.0], [2.0, 3.0])] == [[2.0, 3.0], 2]
     assert [v.tolist() for v in f(1, [1.0, 1.0], [2.0, 3.0])] == [[3.0, 4.0], 2]
     with pytest.raises(ng.errors.ShapeError):
@@ -108,7 +120,7 @@ def test_no_derivative_of_the_other_branch_appears():
     x, t = T.dscalar("x"), T.dscalar("t")
     y = ifelse(x > 0, T.sqrt(x), x)
     first = ng.grad(y, x)
-    f = reference([x, t], [y, first, ng.grad(first, x), ng.Rop(y, x, t), ng.Rop(first, x, t)])
+    f = function([x, t], [y, first, ng.grad(first, x), ng.Rop(y, x, t), ng.Rop(first, x, t)])
     assert [float(v) for v in f(0.0, 3.0)] == [0.0, 1.0, 0.0, 3.0, 0.0]
     assert [float(v) for v in f(-2.0, 3.0)] == [-2.0, 1.0, 0.0, 3.0, 0.0]
     assert [float(v) for v in f(4.0, 3.0)] == [2.0, 0.25, -1 / 32, 0.75, -3 / 32]
@@ -148,7 +160,7 @@ def test_what_is_computed_in_each_case(calls):
     one, two, three = (Counting(name)(x) for name in ("one", "two", "three"))
     y = ifelse(c, one + two, three)
     z = ifelse(d, two * 2, ifelse(c, three, x))
-    f = reference([c, d, x], [y, z])
+    f = function([c, d, x], [y, z])
 
     def called(c, d):
         calls.clear()
@@ -164,7 +176,7 @@ def test_what_is_computed_in_each_case(calls):
 def test_what_is_needed_in_any_case_is_computed_once(calls):
     c, x = T.lscalar("c"), T.dscalar("x")
     shared = Counting()(x)
-    f = reference([c, x], ifelse(c, shared + 1, shared - 1))
+    f = function([c, x], ifelse(c, shared + 1, shared - 1))
     assert [f(c, 3.0) for c in (0, 1)] == [8.0, 10.0]
     assert calls == ["square", "square"]
     (branch,) = branches_in(f)
@@ -174,7 +186,7 @@ def test_what_is_needed_in_any_case_is_computed_once(calls):
 def test_the_other_branch_has_no_backward_work(calls):
     c, x = T.lscalar("c"), T.dscalar("x")
     y = ifelse(c, Counting("then")(x), x * 2)
-    f = reference([c, x], [y, ng.grad(y, x)])
+    f = function([c, x], [y, ng.grad(y, x)])
     assert [float(v) for v in f(0, 3.0)] == [6.0, 2.0]
     assert calls == []
     assert [float(v) for v in f(1, 3.0)] == [9.0, 6.0]
@@ -185,7 +197,7 @@ def test_a_value_is_kept_for_the_derivative_and_not_computed_again(calls):
     c, x = T.lscalar("c"), T.dvector("x")
     kept = T.exp(Counting("then")(x))
     y = ifelse(c, kept * kept, x)
-    f = reference([c, x], [y, ng.grad((y**2).sum(), x)])
+    f = function([c, x], [y, ng.grad((y**2).sum(), x)])
     f(1, [1.0, 2.0])
     assert calls.count("then") == 1
     calls.clear()
@@ -196,14 +208,14 @@ def test_a_value_is_kept_for_the_derivative_and_not_computed_again(calls):
 def test_branches_on_one_condition_become_one():
     c, x = T.lscalar("c"), T.dvector("x")
     y, z = ifelse(c > 0, T.exp(x), x), ifelse(c > 0, x.sum(), 1.0)
-    (branch,) = branches_in(reference([c, x], [y, z]))
+    (branch,) = branches_in(function([c, x], [y, z]))
     assert len(branch.outputs) == 2
 
 
 def test_branches_nest():
     c, d, x = T.lscalar("c"), T.lscalar("d"), T.dscalar("x")
     y = ifelse(c, ifelse(d, T.exp(x), T.log(x)), ifelse(d, T.sin(x), T.cos(x)))
-    f = reference([c, d, x], [y, ng.grad(y, x)])
+    f = function([c, d, x], [y, ng.grad(y, x)])
     (outer,) = [b for b in branches_in(f) if b.outputs[0] in f.maker.fgraph.outputs[:1]]
     assert all(any(isinstance(n.op, IfElse) for n in g.nodes) for g in outer.op.graphs)
     values = {(1, 1): np.exp, (1, 0): np.log, (0, 1): np.sin, (0, 0): np.cos}
@@ -222,11 +234,11 @@ def test_a_condition_that_needs_a_shared_value():
     shared = T.exp(Counting()(x))
     y = ifelse(c, shared, x)
     z = ifelse(y > 2, shared * 2, y)
-    f = reference([c, x], z)
+    f = function([c, x], z)
     assert f(0, 1.0) == 1.0
     assert f(1, 1.0) == pytest.approx(2 * np.e)
     assert f(0, 3.0) == pytest.approx(2 * np.exp(9.0))
-    g = reference([c, x], ng.grad(z, x))
+    g = function([c, x], ng.grad(z, x))
     assert g(0, 1.0) == 1.0
     assert g(0, 3.0) == pytest.approx(12 * np.exp(9.0))
 
@@ -235,7 +247,7 @@ def test_gradients_for_what_is_inside_a_branch():
     c, x = T.lscalar("c"), T.dscalar("x")
     inside = T.sqr(x)
     y = ifelse(c, T.exp(inside), x)
-    f = reference([c, x], ng.grad(y, [inside, x]))
+    f = function([c, x], ng.grad(y, [inside, x]))
     assert [float(v) for v in f(0, 2.0)] == [0.0, 1.0]
     np.testing.assert_allclose(f(1, 1.0), [np.e, 2 * np.e])
 
@@ -258,7 +270,7 @@ def test_a_known_gradient_inside_a_branch():
     inside = T.sqr(x)
     y = ifelse(c, T.exp(inside), x)
     g = ng.grad(y, x, known_grads={inside: T.constant(1.0)})
-    f = reference([c, x], g)
+    f = function([c, x], g)
     assert f(0, 3.0) == 1.0 + 6.0
     assert f(1, 1.0) == pytest.approx(2 * np.e + 2.0)
 
@@ -269,7 +281,7 @@ def test_a_known_gradient_inside_a_branch():
 def test_one_condition_for_a_batch():
     c, x, xs = T.lscalar("c"), T.dvector("x"), T.dmatrix("xs")
     y = ifelse(c, T.sqr(x).sum(), x[0])
-    f = reference([c, xs], ng.vectorize_graph(y, {x: xs}))
+    f = function([c, xs], ng.vectorize_graph(y, {x: xs}))
     assert f(1, [[1.0, 2.0], [3.0, 4.0]]).tolist() == [5.0, 25.0]
     assert f(0, [[1.0, 2.0], [3.0, 4.0]]).tolist() == [1.0, 3.0]
 
@@ -277,7 +289,7 @@ def test_one_condition_for_a_batch():
 def test_a_condition_for_each_member_of_a_batch():
     x, xs, w = T.dscalar("x"), T.dvector("xs"), T.dvector("w")
     y = ifelse(x > 0, T.sqrt(x) * w, w)
-    f = reference([xs, w], ng.vectorize_graph([y, ng.grad(y.sum(), x)], {x: xs}))
+    f = function([xs, w], ng.vectorize_graph([y, ng.grad(y.sum(), x)], {x: xs}))
     values, slopes = f([4.0, -1.0], [1.0, 2.0])
     assert values.tolist() == [[2.0, 4.0], [1.0, 2.0]]
     assert slopes.tolist() == [0.75, 0.0]
@@ -286,7 +298,7 @@ def test_a_condition_for_each_member_of_a_batch():
 def test_jacobian_and_hessian_of_a_branch():
     c, x = T.lscalar("c"), T.dvector("x")
     y = ifelse(c, T.exp(x), x * x[::-1])
-    f = reference([c, x], [ng.jacobian(y, x), ng.hessian(y.sum(), x)])
+    f = function([c, x], [ng.jacobian(y, x), ng.hessian(y.sum(), x)])
     jacobian, hessian = f(1, [1.0, 2.0])
     np.testing.assert_allclose(jacobian, np.diag(np.exp([1.0, 2.0])))
     np.testing.assert_allclose(hessian, np.diag(np.exp([1.0, 2.0])))
@@ -318,7 +330,11 @@ def random_graph(steps, choose):
     return [*conditions, *values[:2]], values[-3:]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     st.lists(
         st.tuples(
@@ -328,7 +344,7 @@ def random_graph(steps, choose):
             st.integers(0, 30),
         ),
         min_size=3,
-        max_size=12,
+        max_size=8,
     ),
     st.tuples(*[st.integers(0, 1)] * 3),
 )
@@ -342,6 +358,6 @@ def test_random_graphs_agree_with_switch(steps, cases):
         first = ng.grad(cost, wrt, disconnected_inputs="ignore")
         second = ng.grad(sum(T.sin(g).sum() for g in first), wrt, disconnected_inputs="ignore")
         ahead = ng.Rop(outputs, wrt, [T.cos(v) for v in wrt], disconnected_outputs="ignore")
-        found.append(reference(inputs, [*outputs, *first, *second, *ahead])(*point))
+        found.append(function(inputs, [*outputs, *first, *second, *ahead])(*point))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import RewriteError
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.frozen import FrozenGraph
-from ..graph.tensor import TensorType
+from ..graph.tensor import TensorType, as_tensor
 from ..graph.traverse import rebuild_graph, toposort
 from ..graph.where import on_behalf_of
 from ..ops.branching import IfElse, any_of, select
@@ -375,5 +375,5 @@ def _is_cheap(node: Apply) -> bool:
 def _nothing_like(variable: Any) -> Variable:
     """What stands for an array that is not there: of its type, and empty where that is possible."""
     shape = [0 if size is None else size for size in variable.type.shape]
-    made: Variable = variable.type.constant(np.zeros(shape, variable.type.dtype))
+    made: Variable = as_tensor(np.zeros(shape, variable.type.dtype))
     return made
