@@ -52,6 +52,7 @@ class TestNames:
         module = importlib.import_module("numbagrad.scan")
         for name in ("until", "map", "reduce", "foldl", "foldr", "scan_checkpoints"):
             assert getattr(ng.scan, name) is getattr(module, name) is getattr(ng, name)
+        assert importlib.import_module("numbagrad.scan.utils").until is until
 
 
 # -- sequences -------------------------------------------------------------------------------------
@@ -605,6 +606,14 @@ class TestDraws:
         stream, x = T.random.RandomStream(seed=3), T.dvector("x")
         made, updates = scan(lambda e: e * stream.normal(), x)
         f = ng.function([x], made, updates=updates, mode=mode)
+        (first,) = np.random.SeedSequence(3).spawn(1)
+        draws = np.random.default_rng(first).normal(size=5)
+        np.testing.assert_array_equal([*f(np.ones(3)), *f(np.ones(2))], draws)
+
+    def test_updates_that_the_stream_knows(self, mode):
+        stream, x = T.random.RandomStream(seed=3), T.dvector("x")
+        made = scan(lambda e: e * stream.normal(), x, return_updates=False)
+        f = ng.function([x], made, updates=stream.updates(), mode=mode)
         (first,) = np.random.SeedSequence(3).spawn(1)
         draws = np.random.default_rng(first).normal(size=5)
         np.testing.assert_array_equal([*f(np.ones(3)), *f(np.ones(2))], draws)

@@ -79,7 +79,9 @@ class RandomStream:
 
     def updates(self) -> list[tuple[Any, Any]]:
         """Each shared generator and its update, as ``function`` takes them."""
-        return list(self.state_updates)
+        # A loop that draws has made the generator after its last step the default update.
+        pairs = self.state_updates
+        return [(r, after if r.default_update is None else r.default_update) for r, after in pairs]
 
     def seed(self, seed: Any = None) -> None:
         """Seed all generators anew, those of variables made so far and those to come.
