@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats as st
 
 import numbagrad as ng
 from numbagrad import tensor as T
@@ -135,7 +136,38 @@ def test_normal_vectors_through_the_factor():
     np.testing.assert_allclose((dcov * direction).sum(), (up - down) / (2 * h), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", [n for n, (p, s) in PARTLY.items()])
+#: Draws by rejection whose derivatives are those of the inverse distribution function.
+IMPLICIT = {
+    "gamma": ((2.5, None, 1.7), lambda a, s: st.gamma(a, scale=s)),
+    "invgamma": ((2.5, 1.7), lambda a, s: st.invgamma(a, scale=s)),
+    "gengamma": ((2.5, 1.5, 1.7), lambda a, p, s: st.gengamma(a / p, p, scale=s)),
+}
+
+
+@pytest.mark.parametrize("name", IMPLICIT)
+def test_shapes_move_draws_along_the_inverse_distribution_function(name):
+    params, law = IMPLICIT[name]
+    x, variables = _draw(name, params)
+    targets = [v for v in variables if v is not None]
+    at = [np.full(N, p) for p in params if p is not None]
+    both = [ng.grad(x.sum(), targets), [ng.Rop(x, v, T.ones_like(v)) for v in targets]]
+    made = ng.function(targets, [x, *both[0], *both[1]], mode="reference")(*at)
+    level = law(*at).cdf(made[0])
+    for k, (reverse, forward) in enumerate(zip(made[1:4], made[1 + len(targets) :], strict=False)):
+        if k < len(targets):
+            want = _differences(lambda *a: law(*a).ppf(level), at, k)
+            np.testing.assert_allclose(reverse, want, rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(forward, reverse, rtol=1e-12)
+
+
+def test_the_mean_of_shape_gradients_is_the_gradient_of_the_mean():
+    a = T.dscalar("a")
+    x = R.gamma(a, scale=1.0, size=200_000, rng=R.shared_rng(seed=1))
+    f = ng.function([a], ng.grad((x**2).mean(), a))
+    assert abs(f(1.5) / (2 * 1.5 + 1) - 1) < 0.02  # the second moment is a + a²
+
+
+@pytest.mark.parametrize("name", [n for n in PARTLY if n not in IMPLICIT])
 def test_what_has_no_derivative_says_why(name):
     params, smooth = PARTLY[name]
     x, variables = _draw(name, params)

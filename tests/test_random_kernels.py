@@ -1,10 +1,11 @@
 """Kernels that draw whole vectors: NumPy's numbers to the last bit, and its state afterwards."""
 
+import mpmath
 import numba
 import numpy as np
 import pytest
 
-from numbagrad.kernels import random, random_arrays, symbols
+from numbagrad.kernels import random, random_arrays, slopes, symbols
 
 
 class Twins:
@@ -135,3 +136,27 @@ def test_a_routine_that_numpy_lacks_is_named(monkeypatch):
     monkeypatch.setitem(symbols.RANDOM, "random_nonsense", "d")
     with pytest.raises(ImportError, match="does not export random_nonsense"):
         symbols.register([symbols.PREFIX + "random_nonsense"])
+
+
+def _slope(a, x):
+    """The derivative of the quantile, from mpmath's incomplete gamma functions."""
+    with mpmath.workdps(50):
+        a, x = mpmath.mpf(a), mpmath.mpf(x)
+        low, high, sign = (0, x, -1) if x < a + 1 else (x, mpmath.inf, 1)
+        by_shape = mpmath.diff(lambda s: mpmath.gammainc(s, low, high, regularized=True), a)
+        return float(sign * by_shape / (x ** (a - 1) * mpmath.exp(-x) / mpmath.gamma(a)))
+
+
+@pytest.mark.parametrize("a", [0.01, 0.5, 1.0, 1.7, 30.0, 1000.0])
+@pytest.mark.parametrize("q", [-3, -0.2, 0.2, 1, 3, 6])
+def test_slopes_of_gamma_draws(a, q):
+    x = a + q * a**0.5 if a > 1 else a * np.exp(q)
+    x = x if x > 0 else 0.01 * a
+    np.testing.assert_allclose(slopes.gamma_slope(a, x), _slope(a, x), rtol=1e-12)
+
+
+def test_slopes_at_the_edges():
+    assert slopes.gamma_slope(2.0, 0.0) == 0.0
+    assert np.isnan(
+        [slopes.gamma_slope(*at) for at in ((0.0, 1.0), (1.0, -1.0), (np.nan, 1.0))]
+    ).all()

@@ -15,6 +15,7 @@ __all__ = [
     "random",
     "random_arrays",
     "sequential",
+    "slopes",
     "sorting",
     "special",
     "symbols",
@@ -27,6 +28,7 @@ lapack = lazy_module(f"{__name__}.lapack")
 random = lazy_module(f"{__name__}.random")
 random_arrays = lazy_module(f"{__name__}.random_arrays")
 sequential = lazy_module(f"{__name__}.sequential")
+slopes = lazy_module(f"{__name__}.slopes")
 sorting = lazy_module(f"{__name__}.sorting")
 special = lazy_module(f"{__name__}.special")
 symbols = lazy_module(f"{__name__}.symbols")
