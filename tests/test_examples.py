@@ -27,6 +27,7 @@ SCRIPTS = {
     "hidden_markov": ["log-likelihood of the truth -1324.123"],
     "kalman_filter": ["irregular 15099, level 1469"],
     "lotka_volterra": ["simulated with 0.8000"],
+    "mlp_digits": ["] epoch 15   loss 0.0", "of 449 images that it has not seen are read"],
     "newton": ["E - e sin E = 0.300000000000", "dE/dM = 1.5352099195"],
     "logistic_regression": ["objective 37.75894596, accuracy 0.98770"],
     "poisson_regression": ["log-likelihood -62419.58856", "hlthp         0.206115    0.026279"],
@@ -378,3 +379,16 @@ def test_asian_option_on_the_same_paths():
     want = [price.mean(), (discount * paid * average / 100.0).mean(), vega.mean()]
     np.testing.assert_allclose(made[:3], want, rtol=1e-10)
     np.testing.assert_allclose(made[3], price.std() / np.sqrt(example.PATHS), rtol=1e-10)
+
+
+def test_a_network_learns_to_read_digits():
+    example = load("mlp_digits")
+    X, y = example.load()
+    held_out = np.arange(len(y)) % 4 == 3
+    seen = []
+    network = example.fit(
+        X[~held_out], y[~held_out], epochs=8, report=lambda *state: seen.append(state)
+    )
+    assert (network.predict(X[held_out]) == y[held_out]).mean() > 0.95
+    assert [state[:2] for state in seen] == [(k, 8) for k in range(1, 9)]
+    assert float(seen[-1][2].split()[-1]) < 0.1
