@@ -11,35 +11,6 @@ TOP = """
     ifelse OpFromGraph wrap_py as_op clone_replace graph_replace vectorize_graph dprint debugprint
     pp gradient tensor compile
 """
-    "function",
-    "shared",
-    "In",
-    "Out",
-    "Mode",
-    "config",
-    "grad",
-    "Rop",
-    "Lop",
-    "pushforward",
-    "pullback",
-    "jacobian",
-    "hessian",
-    "scan",
-    "map",
-    "ifelse",
-    "OpFromGraph",
-    "wrap_py",
-    "as_op",
-    "clone_replace",
-    "graph_replace",
-    "vectorize_graph",
-    "dprint",
-    "debugprint",
-    "pp",
-    "gradient",
-    "tensor",
-    "compile",
-]
 
 
 @pytest.mark.parametrize("name", TOP.split())
