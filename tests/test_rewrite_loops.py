@@ -157,7 +157,9 @@ def test_states_that_only_need_each_other_are_dropped():
 def test_dropping_goes_through_one_loop_to_another():
     first = loop(lambda x, s: ([s * x], [s, s + x]), sequences=[v], states=[a])
     second = loop(
-        lambda x, y, s, t: ([s + x, t + y], []), sequences=[first[1], first[2]], states=[a, b]
+        lambda x, y, s, t: ([s + x, t + y], []),
+        sequences=[first[1][::-1], first[2]],
+        states=[a, b],
     )
     made = rewritten(second[0])
     assert sorted(map(counts, scans(made))) == [(1, 1, 0, 0), (1, 1, 0, 1)]
@@ -388,12 +390,48 @@ def test_a_dear_value_is_computed_in_one_loop():
     assert sum(pp(m.out).startswith("exp") for m in toposort(node.op.body.outputs)) == 1
 
 
-def test_a_loop_that_needs_another_is_not_one_with_it():
+def test_a_loop_over_the_results_of_another_follows_it():
+    def step(x, s):
+        return [s * T.tanh(x)], [s]
+
+    first = loop(step, v.shape[0], [v], [a])
+    second = loop(lambda x, y, s: ([s * x + y], [s]), first[1].shape[0], [w, first[1]], [b])
+    third = loop(lambda x, y, s: ([s + x * y], []), v.shape[0], [first[1], second[1]], [b])
+    made = rewritten(third[0])
+    assert counts(the_scan(made)) == (2, 3, 0, 0)
+    made = rewritten(third[0], first[1], v + w)
+    assert counts(the_scan(made)) == (2, 3, 0, 1)
+
+
+def test_layers_and_their_derivatives_are_one_loop_each_way():
+    def layer(x, m):
+        return ng.scan(lambda x, h: T.tanh(x + h @ m), sequences=[x], outputs_info=[u])[0]
+
+    m = T.dmatrix("m")
+    cost = T.sum(layer(layer(X, W), m)[-1] ** 2)
+    outputs = [cost, *ng.grad(cost, [W, m])]
+    values = VALUES | {m: VALUES[W].T}
+    made = rewrite(outputs)
+    for old, new in zip(interpret(outputs, values), interpret(made, values), strict=True):
+        np.testing.assert_allclose(new, old, rtol=1e-12)
+    assert len(scans(made)) == 2
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        lambda first: {"sequences": [v, first[1][::-1]], "states": [a]},
+        lambda first: {"sequences": [v, w], "states": [first[0]]},
+        lambda first: {"sequences": [v, w * T.sum(first[1])], "states": [a]},
+        lambda first: {"sequences": [v, first[1]], "states": [first[0]]},
+    ],
+)
+def test_a_loop_that_needs_another_to_be_over_is_not_one_with_it(needs):
     def step(x, s):
         return [s * T.exp(x)], [s]
 
     first = loop(step, sequences=[v], states=[a])
-    second = loop(lambda x, y, s: ([s * T.exp(x) + y], []), sequences=[v, first[1]], states=[a])
+    second = loop(lambda x, y, s: ([s * T.exp(x) + y], []), **needs(first))
     assert len(scans(rewritten(*first, *second))) == 2
 
 

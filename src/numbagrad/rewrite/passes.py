@@ -26,7 +26,7 @@ from .shapes import SHAPES
 from .spread import SPREAD
 from .stabilize import STABILIZE
 from .structure import STRUCTURE
-from .unite import united
+from .unite import chained, united
 
 __all__ = ["LEVELS", "PASSES", "rewrite", "simplified", "stabilized"]
 
@@ -148,7 +148,7 @@ PASSES: list[Pass] = [
             *GATHER,
         ],
         "default",
-        around=(pruned, united, absorbed),
+        around=(pruned, united, chained, absorbed),
         rounds=4,
     ),
 ]

@@ -259,6 +259,19 @@ def whole_slice(node: Node, scope: Scope) -> Any:
     return node.inputs[0] if all(e == FULL for e in node.op.pattern) else None
 
 
+@on("Subtensor")
+def turned_twice(node: Node, scope: Scope) -> Any:
+    """x[::-1][::-1] = x"""
+    inner = made_by(node.inputs[0], "Subtensor", scope)
+    if inner is None:
+        return None
+    first, then = inner.op.pattern, node.op.pattern
+    if not all(e in (FULL, _BACKWARDS) for e in (*first, *then)):
+        return None
+    left = tuple(FULL if a == b else _BACKWARDS for a, b in zip(first, then, strict=True))
+    return Subtensor(pattern=left)(inner.inputs[0])
+
+
 @on("Add")
 def add_into(node: Node, scope: Scope) -> Any:
     """x + zeros[i].inc(y) = x[i].inc(y): one array less"""
@@ -313,6 +326,7 @@ STRUCTURE: list[Local] = [
     symmetric_product,
     product_with_transposed,
     whole_slice,
+    turned_twice,
     add_into,
     add_everywhere,
     add_twice,

@@ -2,7 +2,8 @@
 
 A gradient's forward loop is the user's own with more traces, and one that carries tangents is the
 user's own with more states. Where both are wanted, what they have in common is computed once.
-Loops that have nothing in common stay apart, as do those of which one needs the other's results.
+A loop over the trace of another follows it step by step, so that the trace need not be kept. Loops
+that have nothing in common stay apart, as do those of which one needs the other to be over.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..graph.where import on_behalf_of
 from .loop import Loop, is_scan, numbered
 from .shapes import ShapeEnv
 
-__all__ = ["united"]
+__all__ = ["chained", "united"]
 
 #: With how many others a loop is compared at most.
 TRIED = 8
@@ -44,11 +45,37 @@ def united(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list
     >>> united([tensor.dscalar("x") + 1])
     [Add.0]
     """
+    return _as_few(outputs, keep, False)
+
+
+def chained(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> list[Variable]:
+    """The graph in which, besides, a loop over the trace of another is one with it.
+
+    This is done last: a trace that is multiplied with a matrix is better multiplied as a whole.
+
+    Parameters
+    ----------
+    outputs : sequence of Variable
+    keep : collection of Variable
+        Variables that stay themselves, with all behind them.
+
+    Examples
+    --------
+    >>> from numbagrad import tensor
+    >>> chained([tensor.dscalar("x") + 1])
+    [Add.0]
+    """
+    return _as_few(outputs, keep, True)
+
+
+def _as_few(
+    outputs: Sequence[Variable], keep: Collection[Variable], chains: bool
+) -> list[Variable]:
     order = toposort(outputs, keep)
     scans = [node for node in order if is_scan(node)]
     if len(scans) < 2:
         return list(outputs)
-    clusters = _Clusters(order, scans)
+    clusters = _Clusters(order, scans, chains)
     env = ShapeEnv()
     alike: dict[Any, list[_Cluster]] = defaultdict(list)
     for number, node in enumerate(scans):
@@ -87,9 +114,12 @@ class _Cluster:
 class _Clusters:
     """Which loops need which, while some of them become one."""
 
-    def __init__(self, order: Sequence[Apply], scans: Sequence[Apply]):
+    def __init__(self, order: Sequence[Apply], scans: Sequence[Apply], chains: bool):
+        self.chains = chains
         number = {node: k for k, node in enumerate(scans)}
-        behind: dict[Apply, int] = {}
+        #: For each node the loops that it is or needs, as bits; for each loop those it needs.
+        behind: dict[Any, int] = {}
+        self.behind_node = behind
         self.behind: list[int] = []
         for node in order:
             bits = 0
@@ -102,19 +132,43 @@ class _Clusters:
 
     def union(self, a: _Cluster, b: _Cluster) -> _Cluster | None:
         """Both as one, if that saves work and makes no circle."""
-        if self._behind(a) & b.bits or self._behind(b) & a.bits:
+        if self._behind(a) & b.bits:
             return None
-        loop = _union(a.loop, b.loop)
+        if not self._behind(b) & a.bits:
+            loop = _union(a.loop, b.loop)
+        else:
+            loop = _chain(a, b) if self.chains and self._follows(a, b) else None
         if loop is None:
             return None
         made = _Cluster(loop, a.bits | b.bits, [*a.nodes, *b.nodes])
-        needed = self._behind(a) | self._behind(b)
+        needed = (self._behind(a) | self._behind(b)) & ~made.bits
         for k, bits in enumerate(self.behind):
             if made.bits >> k & 1:
                 self.behind[k] = needed
             elif bits & made.bits:
                 self.behind[k] |= needed | made.bits
         return made
+
+    def _follows(self, a: _Cluster, b: _Cluster) -> bool:
+        """Whether all that ``b`` needs of ``a`` are its traces, element by element."""
+        (node,) = b.nodes
+        op: Any = node.op
+        v: Any
+        for k, v in enumerate(node.inputs):
+            if v.owner in a.nodes:
+                trace = v.index >= v.owner.op.n_states
+                if not (trace and 1 <= k <= op.n_sequences):
+                    return False
+            elif self._all_behind(v) & a.bits:
+                return False
+        return a.loop.condition is None
+
+    def _all_behind(self, variable: Variable) -> int:
+        own = found = self.behind_node.get(variable.owner, 0)
+        for k, bits in enumerate(self.behind):
+            if own >> k & 1:
+                found |= bits
+        return found
 
     def _behind(self, cluster: _Cluster) -> int:
         found = 0
@@ -128,19 +182,38 @@ def _union(a: Loop, b: Loop) -> Loop | None:
     """The loop that does the work of both, if they have some in common."""
     if not _may_share(a, b):
         return None
-    both = replace(
+    both = _together(a, b)
+    number = numbered(both, [] if b.condition is None else [b.condition])
+    if a.condition is not None and number[a.condition] != number[b.condition]:
+        return None
+    return both if _share(a, b, number) else None
+
+
+def _together(a: Loop, b: Loop) -> Loop:
+    # Derivatives have been taken, but who asks for few states to be kept has little memory.
+    checkpoint = a.op.checkpoint or b.op.checkpoint
+    return replace(
         a,
+        op=a.op.changed(checkpoint=checkpoint),
         sequences=(*a.sequences, *b.sequences),
         states=(*a.states, *b.states),
         others=(*a.others, *b.others),
         traced=(*a.traced, *b.traced),
     )
-    # These have been taken, but who asks for few states to be kept has little memory.
-    both = replace(both, op=a.op.changed(checkpoint=a.op.checkpoint or b.op.checkpoint))
-    number = numbered(both, [] if b.condition is None else [b.condition])
-    if a.condition is not None and number[a.condition] != number[b.condition]:
-        return None
-    return both if _share(a, b, number) else None
+
+
+def _chain(a: _Cluster, b: _Cluster) -> Loop:
+    """The loop that makes a step of ``b`` on what a step of ``a`` has given."""
+    made: dict[Any, Any] = {}
+    traced = iter(a.loop.traced)
+    for node in a.nodes:
+        op: Any = node.op
+        made |= zip(node.outputs[op.n_states : op.n_states + op.n_traced], traced, strict=False)
+    follower = b.loop.replaced(
+        {g.inside: made[g.outside] for g in b.loop.sequences if g.outside in made}
+    )
+    rest = tuple(g for g in b.loop.sequences if g.outside not in made)
+    return _together(a.loop, replace(follower, sequences=rest))
 
 
 def _may_share(a: Loop, b: Loop) -> bool:
@@ -193,7 +266,7 @@ def _rebuilt(
             v.owner
             for n in nodes
             for v in reversed(n.inputs)
-            if v.owner is not None and v not in memo
+            if v.owner is not None and v not in memo and v.owner not in nodes
         ]
         if missing:
             stack += [node, *missing]
