@@ -120,6 +120,8 @@ class TestStatements:
             "    k = 3\n"
             "    while k > 0:\n        k -= 1\n        total = total * 0.5 + k\n"
             "    for j in range(1, 4):\n        total += j\n"
+            "    for j in range(-4, n, 3):\n        total += j * x[j]\n"
+            "    for j in range(n - 1, -3, -2):\n        total -= j * x[j]\n"
             "    return total, k, x[-1]\n"
         )
         direct, jitted = both(source, "f", [("float64", 1), ("int64", None)])

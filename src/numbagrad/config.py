@@ -30,7 +30,7 @@ class Settings:
         Whether sums may be reassociated and products contracted (never at the cost of NaN or
         infinity). ``False`` is the exact order of NumPy's definition.
     optimize : {"default", "fast_compile", "none"}
-        Which passes run before compilation.
+        Which passes run before compilation; ``"fast_compile"`` also has LLVM do less.
     parallel : bool
         Whether functions share long loops out among threads.
     statement_cap : int

@@ -173,7 +173,8 @@ def compile_graph(
     report.lines = emitted.source.count("\n")
     shapes = [*(v.type.shape for v in inputs), *(c.shape for c in program.constants)]
     exact = [*strict, *[False] * (len(shapes) - len(strict))]
-    built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list)
+    level = 1 if mode.optimize == "fast_compile" else 3
+    built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list, level)
     report.seconds.update(built.seconds)
     report.cache = built.cache
     staged = None

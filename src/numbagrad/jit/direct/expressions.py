@@ -28,7 +28,7 @@ from .values import (
     number,
 )
 
-__all__ = ["Expressions", "unified"]
+__all__ = ["Expressions", "unified", "whole"]
 
 _ARITHMETIC = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
 _BITS = {ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor"}
@@ -72,6 +72,8 @@ class Expressions:
     ----------
     variables : dict
         What the names that are set stand for.
+    least : dict
+        For the register of a loop's variable the operand with which the loop begins.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Expressions:
         self.namespace = namespace
         self.declared = declared
         self.variables: dict[str, Any] = {}
+        self.least: dict[str, str] = {}
 
     def value(self, node: ast.expr) -> Any:
         """A Number, an Array, a Module or a tuple of these."""
@@ -167,11 +170,12 @@ class Expressions:
         if verb is None:
             raise Unknown(f"{kind.__name__} of integers")
         natural = left.natural and right.natural and kind in (ast.Add, ast.Mult)
+        natural |= kind is ast.Sub and self.least.get(left.text) == right.text
         return Number(dtype, write.make(f"{verb} {type_} {a}, {b}"), natural)
 
     def _power(self, base: Number, exponent_node: ast.expr) -> Number:
         write = self.writer
-        exponent = _whole(exponent_node)
+        exponent = whole(exponent_node)
         if exponent is None or abs(exponent) > 64:
             exponent_value = self.number(exponent_node)
             if base.dtype not in FLOATS or exponent_value.dtype not in FLOATS:
@@ -308,7 +312,7 @@ class Expressions:
     def _Subscript(self, node: ast.Subscript) -> Any:
         owner = self.value(node.value)
         if isinstance(owner, tuple):
-            position = _whole(node.slice)
+            position = whole(node.slice)
             if position is None or not -len(owner) <= position < len(owner):
                 raise Unknown(ast.unparse(node))
             return owner[position]
@@ -455,7 +459,7 @@ def unified(first: str, second: str) -> str:
     return common(first, second)
 
 
-def _whole(node: ast.expr) -> int | None:
+def whole(node: ast.expr) -> int | None:
     """The integer that is written there."""
     sign = 1
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

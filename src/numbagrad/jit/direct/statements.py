@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .arrays import Arrays, Borrowed, Unit
-from .expressions import unified
+from .expressions import unified, whole
 from .layout import Kind, fields_of, kind_of, parameter
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
@@ -339,24 +339,31 @@ class _Body(Arrays):
         call = node.iter
         if not (isinstance(node.target, ast.Name) and isinstance(call, ast.Call)
                 and isinstance(call.func, ast.Name) and call.func.id == "range"
-                and not node.orelse and len(call.args) <= 2):  # fmt: skip
+                and not node.orelse):  # fmt: skip
             raise Unknown(ast.unparse(node))
         bounds = [self.writer.cast(self.number(a), "int64") for a in call.args]
-        begin = bounds[0] if len(bounds) == 2 else number(0)
-        self._loop(node.target.id, begin, bounds[-1].text, node.body)
+        step = whole(call.args[2]) if len(bounds) == 3 else 1
+        if not step:
+            raise Unknown(ast.unparse(node))
+        begin = bounds[0] if len(bounds) > 1 else number(0)
+        end = bounds[1] if len(bounds) > 1 else bounds[0]
+        self._loop(node.target.id, begin, end.text, step, node.body)
 
-    def _loop(self, name: str, begin: Number, end: str, body: Sequence[ast.stmt]) -> None:
+    def _loop(self, name: str, begin: Number, end: str, by: int, body: Sequence[ast.stmt]) -> None:
         write = self.writer
         counter = write.slot(write.label("count."), "i64")
         head, inside, step, after = (write.label(s) for s in ("head", "body", "step", "after"))
         write.put(f"store i64 {begin.text}, ptr {counter}")
         write.start(head)
         at = write.make(f"load i64, ptr {counter}")
-        write.branch(write.make(f"icmp slt i64 {at}, {end}"), inside, after)
+        compared = "slt" if by > 0 else "sgt"
+        write.branch(write.make(f"icmp {compared} i64 {at}, {end}"), inside, after)
         write.start(inside)
         self.loops.append((step, after))
         self.scopes.append([])
-        place = Number("int64", at, begin.natural)
+        place = Number("int64", at, begin.natural and by > 0)
+        if by > 0:
+            self.least[at] = begin.text
         if name in self._loop_only and name not in self.slotted:
             self.variables[name] = place
             self.scopes[-1].append(name)
@@ -367,7 +374,8 @@ class _Body(Arrays):
             del self.variables[inner]
         self.loops.pop()
         write.start(step)
-        write.put(f"store i64 {write.make(f'add nuw nsw i64 {at}, 1')}, ptr {counter}")
+        never = "nuw nsw" if place.natural else "nsw"
+        write.put(f"store i64 {write.make(f'add {never} i64 {at}, {by}')}, ptr {counter}")
         write.end(f"br label %{head}")
         write.start(after)
 
