@@ -36,6 +36,7 @@ class Required(Elementwise):
     """
 
     __props__ = ("relation", "message")
+    shown = "check"
     dtype, accepts, cost = first, "i", 1
     partials = no_partials("an integer has no derivative", connected=False)
     samples = [
@@ -52,6 +53,10 @@ class Required(Elementwise):
 
     def parameters(self):
         return ()
+
+    def pretty(self, node):
+        """How `pp` prints it: the number alone, which it is."""
+        return [node.inputs[0]]
 
     def perform(self, node, inputs, output_storage):
         if not _RELATIONS[self.relation](*inputs):

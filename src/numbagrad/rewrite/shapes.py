@@ -17,6 +17,7 @@ from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, constant
 from ..graph.traverse import rebuild_graph
+from ..graph.where import on_behalf_of
 from ..ops.kinds import UNKNOWN
 from .pattern import Local, Node, Scope, on
 
@@ -277,7 +278,8 @@ class ShapeEnv:
             self._size(p) if n is None else constant(n, dtype="int64")
             for p, n in zip(known, numbers, strict=True)
         ]
-        made = node.op.make_node(*map(_as_variable, inputs)).outputs[0]
+        with on_behalf_of(node.where):
+            made = node.op.make_node(*map(_as_variable, inputs)).outputs[0]
         if all(n is not None for n in numbers):
             folded = _performed(made.owner)
             if folded is not None:

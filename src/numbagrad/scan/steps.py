@@ -94,7 +94,7 @@ def _bounded(n: Length, source: Source) -> Length:
     known = isinstance(n, int) and isinstance(have, int)
     numbers = f" ({n} steps, elements for {have})" if known else ""
     taps = f" with taps {source.taps}" if source.reach else ""
-    words = f"n_steps is more than {source.label}{taps} has elements for{numbers}"
+    words = f"n_steps is more than there are elements of {source.label}{taps}{numbers}"
     return required(n, "<=", have, complaint(words) if known else words)
 
 
