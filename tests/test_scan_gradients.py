@@ -104,14 +104,14 @@ def reverse_twice(cost, wrt, directions):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(step=steps, length=lengths)
 def test_gradients(mode, step, length):
     Both(step, length).check(gradient, mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(step=steps, length=lengths)
 def test_tangents(mode, step, length):
     Both(step, length).check(tangent, mode)
@@ -119,7 +119,7 @@ def test_tangents(mode, step, length):
 
 @pytest.mark.parametrize("derivative", [product, reverse_twice])
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(step=steps, length=lengths)
 def test_second_derivatives(mode, derivative, step, length):
     Both(step, length).check(derivative, mode)
@@ -133,7 +133,7 @@ def ends(after):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     step=steps,
     length=st.sampled_from([1, 2, 6]),
@@ -184,7 +184,7 @@ def test_the_way_back_has_as_many_steps_as_were_made():
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(step=steps, length=lengths, truncate=st.integers(1, 6))
 def test_truncated_gradients(mode, step, length, truncate):
     """As if the values of all steps but the last ones were constants."""
@@ -216,7 +216,7 @@ checkpoints = st.sampled_from([1, 2, 3, 9, "sqrt"])
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     step=steps,
     length=st.sampled_from([0, 1, 2, 5, 6, 7]),
@@ -229,7 +229,7 @@ def test_checkpoints(mode, step, length, checkpoint, symbolic):
 
 @pytest.mark.parametrize("derivative", [product, reverse_twice])
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(step=steps, length=st.sampled_from([0, 1, 5]), checkpoint=checkpoints)
 def test_second_derivatives_with_checkpoints(mode, derivative, step, length, checkpoint):
     Both(step, length, checkpoint=checkpoint).check(derivative, mode)
@@ -239,7 +239,7 @@ def test_second_derivatives_with_checkpoints(mode, derivative, step, length, che
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(step=steps, length=lengths, chosen=st.integers(1, 15), static=st.booleans())
 def test_many_loops_at_once(mode, step, length, chosen, static):
     sequences, states, others = step.inputs()
@@ -270,7 +270,7 @@ def test_many_loops_at_once(mode, step, length, chosen, static):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(step=steps, length=st.sampled_from([0, 1, 3]))
 def test_jacobians_and_hessians(mode, step, length):
     both = Both(step, length)
@@ -294,7 +294,7 @@ def hessians(cost, wrt, directions):
     return [ng.hessian(cost, wrt[-1], disconnected_inputs="ignore")]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     step=steps,
     length=lengths,

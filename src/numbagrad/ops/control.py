@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -126,6 +127,16 @@ def connections(graph: FrozenGraph) -> list[list[bool]]:
 
     Nothing flows through integers, truth values, and what is no tensor.
     """
+    if graph not in _CONNECTIONS:
+        _CONNECTIONS[graph] = _connections(graph)
+    return _CONNECTIONS[graph]
+
+
+#: Walks over a graph ask for the same ones again and again.
+_CONNECTIONS: WeakKeyDictionary[FrozenGraph, list[list[bool]]] = WeakKeyDictionary()
+
+
+def _connections(graph: FrozenGraph) -> list[list[bool]]:
     reached = {v: 1 << k for k, v in enumerate(graph.inputs)}
     for node in graph.nodes:
         moved = [(k, reached[x]) for k, x in enumerate(node.inputs) if x in reached]

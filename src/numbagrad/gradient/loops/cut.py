@@ -93,11 +93,21 @@ def choose(
                     net.link((x, 1), (v, 0), INFINITE)
     candidates = [*states, *(v for node in early for v in node.outputs)]
     for v in candidates:
-        net.link((v, 0), (v, 1), price_of_saving(v))
+        net.link((v, 0), (v, 1), price_of_saving(v) * _leaning(v))
         if v in read:
             net.link((v, 1), _SINK, INFINITE)
     behind = net.behind_the_cut()
     return [v for v in candidates if (v, 1) in behind and (v, 0) not in behind]
+
+
+def _leaning(v: Variable) -> float:
+    """What decides between equal prices.
+
+    A state serves as the value after the step as well; a view is no better than what it looks at.
+    """
+    if v.owner is None:
+        return 0.9
+    return 1.05 if isinstance(v.owner.op, View) else 1.0
 
 
 def _moves(node: Apply, moving: set[Variable]) -> bool:
