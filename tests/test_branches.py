@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.ops.branching import IfElse, ifelse
+from numbagrad.rewrite import rewrite
+from numbagrad.rewrite.branches import enclosed
 
 
 def test_the_branch_that_holds_is_handed_on():
@@ -361,3 +363,21 @@ def test_random_graphs_agree_with_switch(steps, cases):
         found.append(function(inputs, [*outputs, *first, *second, *ahead])(*point))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+# -- rewriting -------------------------------------------------------------------------------------
+
+
+def test_a_condition_that_is_known_leaves_no_branch():
+    x = T.dvector("x")
+    for condition, wanted in ((True, "exp(x)"), (0, "(2.0 * x)")):
+        (made,) = rewrite(enclosed([ifelse(condition, T.exp(x), x * 2)]))
+        assert ng.pp(made) == wanted
+
+
+def test_branches_are_given_what_they_need():
+    c, x, y = T.lscalar("c"), T.dvector("x"), T.dvector("y")
+    two = T.constant(2.0)
+    (made,) = rewrite(enclosed([ifelse(c, T.exp(x * two) + (y - y)[0] * 0 + x, x + two)]))
+    assert made.owner.inputs[1:].count(x) == 1
+    assert two not in made.owner.inputs

@@ -16,6 +16,7 @@ from ..graph.frozen import FrozenGraph
 from .absorb import absorbed
 from .algebra import ALGEBRA, CASTS
 from .around import pruned
+from .choices import CHOICES
 from .fold import FOLD
 from .gather import GATHER
 from .hoist import HOIST
@@ -144,6 +145,7 @@ PASSES: list[Pass] = [
             *STABILIZE,
             *ALGEBRA,
             *LOOPS,
+            *CHOICES,
             *HOIST,
             *GATHER,
         ],
