@@ -285,7 +285,7 @@ def _deliver(write: _Text, results: Sequence[Kind], struct: str, as_list: bool) 
     for kind in results:
         made.append(_result(write, kind, struct, position))
         position += len(fields_of(kind))
-    if not as_list:
+    if made and not as_list:
         write.put(f"ret ptr {made[0]}")
         return
     everything = write.make(f"call ptr @PyList_New(i64 {len(made)})")
