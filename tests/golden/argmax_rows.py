@@ -16,7 +16,7 @@ def argmax_rows(X):
             if X_ij > best1 or X_ij != X_ij and best1 == best1:
                 best1 = X_ij
                 acc1 = j
-            acc2 = X_ij if X_ij > acc2 or X_ij != X_ij else acc2
+            acc2 = maximum(acc2, X_ij)
         t1[i] = acc1
         t2[i] = acc2
     return t1, t2

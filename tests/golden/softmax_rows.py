@@ -10,8 +10,7 @@ def softmax_rows(X):
     for i in range(n):
         t1 = -inf
         for j in range(d):
-            X_ij = X[i, j]
-            t1 = X_ij if X_ij > t1 or X_ij != X_ij else t1
+            t1 = maximum(t1, X[i, j])
         t3 = 0.0
         for j in range(d):
             t2_ij = exp(X[i, j] - t1)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.inlined import FUNCTIONS, inlined
+from ..kernels.inlined import EXTREMES, FUNCTIONS, inlined
 from ..lazy import module_name
 
 __all__ = ["ATOM", "Template", "Text", "read_template", "splice"]
@@ -218,7 +218,7 @@ class _Printer:
             if module is np and node.attr in _MATH_FOR_NUMPY:
                 return f"{self.resolve('math', math)}.{node.attr}"
         if module_name(module) == _ELEMENTARY:
-            ours = FUNCTIONS[node.attr]
+            ours = {**FUNCTIONS, **EXTREMES}[node.attr]
             return self.resolve(ours.name, ours)
         return f"{self.resolve(node.value.id, module)}.{node.attr}"
 

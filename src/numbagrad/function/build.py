@@ -21,6 +21,7 @@ from ..graph.fgraph import FunctionGraph
 from ..graph.generators import copy_generator
 from ..graph.traverse import rebuild_graph, toposort
 from ..jit import build as jit
+from ..jit import simd
 from ..ops.interpret import interpret
 from ..ops.kinds import Declared
 from ..rewrite import rewrite
@@ -33,7 +34,7 @@ from .wrapper import fail, refuse
 if TYPE_CHECKING:
     from ..jit.build import Built
 
-__all__ = ["CompileReport", "Compiled", "compile_graph"]
+__all__ = ["CompileReport", "Compiled", "compile_graph", "simd_report"]
 
 
 @dataclass
@@ -217,6 +218,13 @@ def bind_constants(compiled: Compiled, constants: Sequence[Any], mode: Mode) -> 
     assert compiled.built is not None
     core = compiled.built.dispatcher
     return jit.bind_constants(compiled.program, core, constants, mode.fastmath)
+
+
+def simd_report(compiled: Compiled, mode: Mode) -> Any:
+    """What LLVM made of the loops, a `numbagrad.jit.simd.SimdReport`."""
+    if compiled.program is None or compiled.emitted is None:
+        raise ValueError("simd_report: a function in reference mode has no compiled loops")
+    return simd.simd_report(compiled.program, compiled.emitted, mode.fastmath)
 
 
 class _Clock:

@@ -41,7 +41,7 @@ from .arguments import (
     sparse_outputs,
     with_givens,
 )
-from .build import Compiled, CompileReport, bind_constants, compile_graph
+from .build import Compiled, CompileReport, bind_constants, compile_graph, simd_report
 from .generators import Plan, is_generator, plan_of
 from .io import In
 from .modes import Mode, get_mode
@@ -479,6 +479,26 @@ class Function:
     def compile_report(self) -> CompileReport:
         """Seconds that compiling took, stage by stage."""
         return self.maker.compiled.report
+
+    def simd_report(self) -> Any:
+        """Which innermost loops of ``source`` are computed in vectors, and how wide.
+
+        It compiles the function once more and reads what LLVM made of it.
+
+        Raises
+        ------
+        ValueError
+            If the mode is one that compiles nothing.
+
+        Examples
+        --------
+        >>> from numbagrad import tensor
+        >>> x = tensor.dvector("x")
+        >>> f = function([x], tensor.exp(x))
+        >>> print(f.simd_report())
+        line 6: for i in range(n):  # ... at a time
+        """
+        return simd_report(self.maker.compiled, self.maker.mode)
 
     def get_shared(self) -> list[SharedVariable]:
         """The shared variables that are read or updated."""

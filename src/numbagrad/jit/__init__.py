@@ -9,8 +9,9 @@ own jitted code calls it, and whatever is not known to ``direct`` (``numbas``).
 
 from ..lazy import lazy_module
 
-__all__ = ["borrowed", "build", "numbas"]
+__all__ = ["borrowed", "build", "numbas", "simd"]
 
 borrowed = lazy_module(f"{__name__}.borrowed")
 numbas = lazy_module(f"{__name__}.numbas")
 build = lazy_module(f"{__name__}.build")
+simd = lazy_module(f"{__name__}.simd")

@@ -58,8 +58,8 @@ def calls_back(emitted: Emitted) -> bool:
     return "objmode" in emitted.source
 
 
-def dispatcher(program: Program, emitted: Emitted, fastmath: bool) -> Any:
-    """The printed function, compiled for the types of its arguments.
+def dispatcher(program: Program, emitted: Emitted, fastmath: bool, **others: Any) -> Any:
+    """The printed function, compiled for the types of its arguments; ``others`` are njit's.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def dispatcher(program: Program, emitted: Emitted, fastmath: bool) -> Any:
     exec(compile(emitted.source, _remember(emitted.source), "exec"), namespace)
     leaves = calls_back(emitted)
     # Code that calls back into the interpreter holds its lock anyway.
-    chosen = options(fastmath, nogil=not leaves)
+    chosen = others | options(fastmath, nogil=not leaves)
     for helper in emitted.helpers:
         namespace[helper] = numba.njit(**chosen)(namespace[helper])
     main = numba.njit(**chosen)(namespace[emitted.name])

@@ -200,6 +200,40 @@ def _intrinsic(kernel: Kernel) -> Any:
     return intrinsic(made)
 
 
+def _extreme(kernel_name: str, order: str, x: Any, y: Any) -> Any:
+    """Signature and code generator of the larger or smaller of two numbers of one dtype."""
+    if x != y or not isinstance(x, (types.Float, types.Integer, types.Boolean)):
+        raise TypingError(f"{kernel_name} takes two real numbers of one dtype, not {x} and {y}")
+
+    def codegen(context, builder, signature, values):
+        a, b = values
+        if not isinstance(x, types.Float):
+            unsigned = not isinstance(x, types.Integer) or not x.signed
+            compare = builder.icmp_unsigned if unsigned else builder.icmp_signed
+            return builder.select(compare(order, b, a), b, a)
+        if llvm.llvm_version_info[0] < 17:  # which can not make code of llvm.maximum everywhere
+            other = builder.fcmp_ordered(order, b, a)
+            nan = builder.fcmp_unordered("uno", b, b)
+            return builder.select(builder.or_(other, nan), b, a)
+        kind = ir.FunctionType(a.type, [a.type, a.type])
+        name = f"llvm.{kernel_name}.f{x.bitwidth}"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+
+    return x(x, y), codegen
+
+
+@intrinsic
+def maximum(typingctx, x, y):
+    """The larger of two numbers of one dtype; NaN if one is."""
+    return _extreme("maximum", ">", types.unliteral(x), types.unliteral(y))
+
+
+@intrinsic
+def minimum(typingctx, x, y):
+    """The smaller of two numbers of one dtype; NaN if one is."""
+    return _extreme("minimum", "<", types.unliteral(x), types.unliteral(y))
+
+
 KERNELS = {
     kernel.name: kernel
     for kernel in (

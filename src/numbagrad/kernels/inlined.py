@@ -16,7 +16,7 @@ import numpy as np
 
 from ..lazy import lazy_module
 
-__all__ = ["FUNCTIONS", "Inlined", "inlined"]
+__all__ = ["EXTREMES", "FUNCTIONS", "Inlined", "inlined"]
 
 _elementary = lazy_module("numbagrad.kernels.elementary")
 
@@ -103,6 +103,9 @@ FUNCTIONS = {
     name: Inlined(name, reference, 1.0 if name in _EXACT else 4.0 if name == "erfc" else 2.0)
     for name, reference in _REFERENCES.items()
 }
+
+#: What loops combine elements with: exact, and of integers as well.
+EXTREMES = {n: Inlined(n, getattr(np, n), 0.0) for n in ("maximum", "minimum")}
 
 
 def inlined(name: str) -> Inlined | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..graph.registry import OPS, register
 from ..graph.tensor import as_tensor
+from ..kernels import elementary
 from ..testing.samples import data, sample
 from .axes import from_last, keep_dims, normalize_axes, to_last
 from .dtypes import always, bool_of, first, is_complex, is_continuous, upcast
@@ -216,7 +217,7 @@ class Max(_Extreme):
         return _lowest(dtype)
 
     def combine(acc, x):
-        return x if x > acc or x != x else acc  # once NaN, no comparison replaces it
+        return elementary.maximum(acc, x)  # which LLVM knows how to do in vectors
 
     def reference(x, axes):
         return np.max(x, axis=axes)
@@ -235,7 +236,7 @@ class Min(_Extreme):
         return _highest(dtype)
 
     def combine(acc, x):
-        return x if x < acc or x != x else acc
+        return elementary.minimum(acc, x)
 
     def reference(x, axes):
         return np.min(x, axis=axes)

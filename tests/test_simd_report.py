@@ -1,0 +1,67 @@
+"""The report of which loops are vectorised, on loops that must be and one that cannot be."""
+
+import numpy as np
+import pytest
+
+from numbagrad import Mode, function, grad, tensor
+
+
+def lanes(f):
+    return [loop.lanes for loop in f.simd_report().loops]
+
+
+def test_each_innermost_loop_is_named_with_its_line():
+    X, w = tensor.dmatrix("X"), tensor.dvector("w")
+    f = function([X, w], [tensor.exp(X).sum(axis=1), tensor.cumsum(w)])
+    report = f.simd_report()
+    lines = f.source.splitlines()
+    for loop in report.loops:
+        assert lines[loop.line - 1] == loop.text and "for" in loop.text
+        assert str(loop) in str(report)
+    assert report.loops[0].lanes > 1
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_elementwise_loops_reductions_and_gradients_are_vectorised(dtype):
+    x, y = tensor.vector("x", dtype=dtype), tensor.vector("y", dtype=dtype)
+    cost = tensor.sum(tensor.tanh(x) * tensor.exp(-tensor.sqr(y)) + tensor.sin(x * y))
+    f = function([x, y], [cost, *grad(cost, [x, y])])
+    assert min(lanes(f)) > 1
+    g = function([x, y], [tensor.dot(x, y), tensor.var(x), tensor.max(x), tensor.min(y)])
+    assert lanes(g) and min(lanes(g)) > 1
+
+
+def test_a_loop_whose_steps_depend_on_each_other_is_not():
+    x = tensor.dvector("x")
+    f = function([x], tensor.argmax(x))
+    assert lanes(f) == [1]
+    assert "one at a time" in str(f.simd_report())
+
+
+def test_a_function_without_loops_says_so():
+    x = tensor.dscalar("x")
+    assert str(function([x], 2.0 * x).simd_report()) == "no loops"
+
+
+def test_in_reference_mode_there_is_nothing_to_report():
+    x = tensor.dvector("x")
+    f = function([x], 2.0 * x, mode=Mode(linker="reference"))
+    with pytest.raises(ValueError, match="has no compiled loops"):
+        f.simd_report()
+
+
+@pytest.mark.parametrize("op, truth", [(tensor.max, np.max), (tensor.min, np.min)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "uint8", "bool"])
+def test_extremes_in_vectors_keep_nan_and_all_dtypes(op, truth, dtype):
+    rng = np.random.default_rng(5)
+    x = tensor.vector("x", dtype=dtype)
+    f = function([x], op(x))
+    for size in (1, 2, 7, 64, 1001):
+        values = (rng.normal(size=size) * 50).astype(np.int64).astype(dtype)
+        assert f(values) == truth(values)
+        if dtype.startswith("float"):
+            assert f(values / 7) == truth(values / np.asarray(7, dtype))
+            values[rng.integers(size)] = np.nan
+            assert np.isnan(f(values))
+            values[...] = rng.choice([np.inf, -np.inf], size)
+            assert f(values) == truth(values)
