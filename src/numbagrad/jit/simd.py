@@ -1,7 +1,7 @@
 """Which loops of printed code LLVM computes in vectors, read from the code that it made of them.
 
-The function is compiled once more, by Numba, with the lines of its source noted on every instruction. In the
-optimised code the loops are found again as cycles of blocks, and a loop of the source counts as
+The function is compiled once more, by Numba, with the lines of its source on every instruction. In
+the optimised code the loops are found again as cycles of blocks, and a loop of the source counts as
 vectorised when a cycle with its lines works on vectors.
 """
 

@@ -5,18 +5,12 @@ computed in ``float64``. Its code has no branches, is inlined wherever it is cal
 made once in a process, so that compiling a call costs no type inference. Results depend on nothing
 but the arguments, except that a machine with fused multiplication may round the last bit otherwise.
 
-Where a function has arguments that branch-free code cannot serve (a sine of more than 2**30), the
-code ends in a call of a small function that looks for them and asks the C library. LLVM is told the
-names of its versions for 2, 4, 8 and 16 numbers, so the loop around it is vectorised all the same,
-and the common case costs one comparison.
-
-How exact they are says `ACCURACY`; special values are C99's.
+How exact they are stands with their names, in `inlined`; special values are C99's. The code itself
+is `_elementary`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -27,116 +21,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from . import _angles, _errors, _exponentials, _logarithms, _powers
-from ._ir import Body, Value, function_text, narrowed, widened
-
-_PREFIX = "numbagrad_inlined_"
-_LANES = (2, 4, 8, 16)
-_ATTRIBUTES = """
-attributes #0 = { alwaysinline nounwind willreturn readnone }
-attributes #1 = { noinline nounwind willreturn readnone }
-attributes #2 = { nounwind willreturn readnone }
-"""
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A function as code.
-
-    Attributes
-    ----------
-    name : str
-    write : callable
-        ``write(*values, single)``: the value of the result.
-    arity : int
-    rare : callable or None
-        ``rare(x)``: which arguments are left to the C library's function ``name``.
-    """
-
-    name: str
-    write: Callable[..., Value]
-    arity: int = 1
-    rare: Callable[[Value], Value] | None = None
-
-
-def _rest_text(kernel: Kernel, lanes: int, declared: dict[str, str]) -> str:
-    """The function that takes ``x`` and the fast result and gives the right one."""
-    body = Body(lanes, ["x", "y"])
-    assert kernel.rare is not None
-    rare = kernel.rare(body.parameters[0])
-    declared.update(body.declared)
-    number, flags = body.type("f"), body.type("b")
-    name = f"{_PREFIX}{kernel.name}_rest"
-    start = "\n".join(body.lines)
-    if lanes == 1:
-        return f"""define linkonce_odr hidden double @{name}(double %x, double %y) #1 {{
-{start}
-  br i1 {rare.name}, label %far, label %near
-near:
-  ret double %y
-far:
-  %r = call double @{kernel.name}(double %x) #2
-  ret double %r
-}}"""
-    return f"""define linkonce_odr hidden {number} @{name}_{lanes}({number} %x, {number} %y) #1 {{
-begin:
-{start}
-  %any = call i1 @llvm.vector.reduce.or.v{lanes}i1({flags} {rare.name})
-  br i1 %any, label %each, label %near
-near:
-  ret {number} %y
-each:
-  %i = phi i32 [ 0, %begin ], [ %next, %each ]
-  %so_far = phi {number} [ %y, %begin ], [ %more, %each ]
-  %xi = extractelement {number} %x, i32 %i
-  %yi = extractelement {number} %y, i32 %i
-  %ri = call double @{name}(double %xi, double %yi) #2
-  %more = insertelement {number} %so_far, double %ri, i32 %i
-  %next = add i32 %i, 1
-  %last = icmp eq i32 %next, {lanes}
-  br i1 %last, label %done, label %each
-done:
-  ret {number} %more
-}}
-declare i1 @llvm.vector.reduce.or.v{lanes}i1({flags})"""
-
-
-def _rest(kernel: Kernel, declared: dict[str, str]) -> list[str]:
-    """The texts of all versions of the function for rare arguments, kept alive for LLVM to find."""
-    name = f"{_PREFIX}{kernel.name}_rest"
-    kinds = [f"<{n} x double> (<{n} x double>, <{n} x double>)*" for n in _LANES]
-    erased = ", ".join(
-        f"i8* bitcast ({kind} @{name}_{n} to i8*)" for n, kind in zip(_LANES, kinds, strict=True)
-    )
-    variants = ",".join(f"_ZGV_LLVM_N{n}vv_{name}({name}_{n})" for n in _LANES)
-    return [
-        f"declare double @{kernel.name}(double) #2",
-        *(_rest_text(kernel, n, declared) for n in (1, *_LANES)),
-        f"@llvm.compiler.used = appending global [{len(_LANES)} x i8*] [{erased}], "
-        'section "llvm.metadata"',
-        'attributes #3 = { nounwind willreturn readnone "vector-function-abi-variant"='
-        f'"{variants}" }}',
-    ]
-
-
-def kernel_text(kernel: Kernel, single: bool) -> str:
-    """The LLVM module of a function."""
-    names = ["x", "y"][: kernel.arity]
-    body = Body(1, names, "s" if single else "f")
-    values = [widened(p) for p in body.parameters] if single else body.parameters
-    made = kernel.write(*values, single)
-    rest: list[str] = []
-    if kernel.rare is not None:
-        called = f"call double @{_PREFIX}{kernel.name}_rest"
-        made = body.emit(f"{called}(double {values[0].name}, double {made.name}) #3", "f")
-        rest = _rest(kernel, body.declared)
-    made = narrowed(made) if single else made
-    text = function_text(_symbol(kernel, single), body, made)
-    return "\n".join([*rest, *body.declared.values(), text, _ATTRIBUTES])
-
-
-def _symbol(kernel: Kernel, single: bool) -> str:
-    return f"{_PREFIX}{kernel.name}_{'f32' if single else 'f64'}"
+from ._elementary import KERNELS, Kernel, kernel_text, symbol
 
 
 class _Library:
@@ -167,7 +52,7 @@ def _lower(kernel: Kernel, single: bool, context: Any, builder: Any, numbers: li
     context.active_code_library.add_linking_library(_library(kernel, single))
     number = ir.FloatType() if single else ir.DoubleType()
     kind = ir.FunctionType(number, [number] * kernel.arity)
-    function = cgutils.get_or_insert_function(builder.module, kind, _symbol(kernel, single))
+    function = cgutils.get_or_insert_function(builder.module, kind, symbol(kernel, single))
     return builder.call(function, numbers)
 
 
@@ -234,36 +119,4 @@ def minimum(typingctx, x, y):
     return _extreme("minimum", "<", types.unliteral(x), types.unliteral(y))
 
 
-KERNELS = {
-    kernel.name: kernel
-    for kernel in (
-        Kernel("exp", _exponentials.exp),
-        Kernel("exp2", _exponentials.exp2),
-        Kernel("expm1", _exponentials.expm1),
-        Kernel("sinh", _exponentials.sinh),
-        Kernel("cosh", _exponentials.cosh),
-        Kernel("tanh", _exponentials.tanh),
-        Kernel("sigmoid", _exponentials.sigmoid),
-        Kernel("softplus", _exponentials.softplus),
-        Kernel("log1mexp", _exponentials.log1mexp),
-        Kernel("logaddexp", _exponentials.logaddexp, 2),
-        Kernel("log", _logarithms.log),
-        Kernel("log2", _logarithms.log2),
-        Kernel("log10", _logarithms.log10),
-        Kernel("log1p", _logarithms.log1p),
-        Kernel("arcsinh", _logarithms.arcsinh),
-        Kernel("arccosh", _logarithms.arccosh),
-        Kernel("arctanh", _logarithms.arctanh),
-        Kernel("sin", _angles.sin, rare=_angles.is_far),
-        Kernel("cos", _angles.cos, rare=_angles.is_far),
-        Kernel("tan", _angles.tan, rare=_angles.is_far),
-        Kernel("arcsin", _angles.arcsin),
-        Kernel("arccos", _angles.arccos),
-        Kernel("arctan", _angles.arctan),
-        Kernel("arctan2", _angles.arctan2, 2),
-        Kernel("power", _powers.power, 2),
-        Kernel("erf", _errors.erf),
-        Kernel("erfc", _errors.erfc),
-    )
-}
 globals().update({name: _intrinsic(kernel) for name, kernel in KERNELS.items()})

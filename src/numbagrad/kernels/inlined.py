@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..lazy import lazy_module
+from ._elementary import KERNELS, kernel_text, symbol
 
 __all__ = ["EXTREMES", "FUNCTIONS", "Inlined", "inlined"]
 
@@ -61,10 +63,24 @@ class Inlined:
         with np.errstate(all="ignore"):
             return self.reference(*numbers)
 
+    def code(self, single: bool) -> tuple[str, str]:
+        """The name of the function in LLVM IR, and the module that defines it.
+
+        >>> inlined("exp").code(single=False)[0]
+        'numbagrad_inlined_exp_f64'
+        """
+        return _code(self.name, single)
+
     @property
     def compiled(self) -> Any:
         """What Numba is given."""
         return getattr(_elementary, self.name)
+
+
+@cache
+def _code(name: str, single: bool) -> tuple[str, str]:
+    kernel = KERNELS[name]
+    return symbol(kernel, single), kernel_text(kernel, single)
 
 
 def _sigmoid(x: Any) -> Any:

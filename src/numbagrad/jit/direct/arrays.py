@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels.inlined import EXTREMES, Inlined
 from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY
 from .expressions import Expressions
 from .function import Writer
 from .layout import Kind, kind_of, numba_fields, numba_result, part_result, plain_fields
-from .values import BYTES, Array, Number, Unknown, llvm_type, memory_type
+from .values import BYTES, FLOATS, Array, Number, Unknown, llvm_type, memory_type
 
 __all__ = ["Arrays", "Borrowed", "Unit"]
 
 
 @dataclass(frozen=True)
 class Borrowed:
-    """A function that Numba compiled.
+    """A function that Numba compiled, or one of ours that needs no compiler.
 
     Attributes
     ----------
@@ -227,6 +228,10 @@ class Arrays(Expressions):
             return Number("int64", arguments[0].shape[0], True)
         if any(not isinstance(a, (Number, Array)) for a in arguments):
             raise Unknown("an argument that is no number and no array")
+        if isinstance(target, Inlined):
+            if any(not isinstance(a, Number) for a in arguments):
+                raise Unknown(f"{target.name} of an array")
+            return self._inlined(target, arguments)
         kinds = [kind_of(a) for a in arguments]
         if isinstance(target, ast.FunctionDef):
             symbol, results = self.unit.part(target.name, kinds)
@@ -239,6 +244,18 @@ class Arrays(Expressions):
         self.unit.foreign[borrowed.symbol] = f'declare i32 @"{borrowed.symbol}"({types})'
         failure = str(FAILED_KERNEL)
         return self._results(borrowed.symbol, borrowed.results, given, numba_result, failure)
+
+    def _inlined(self, target: Inlined, arguments: Sequence[Number]) -> Any:
+        """A function of ours whose code is LLVM's already."""
+        if target.name in EXTREMES:
+            if arguments[0].dtype in FLOATS and arguments[0].dtype == arguments[1].dtype:
+                return self._intrinsic(target.name, arguments[0].dtype, arguments)
+            return self._numeric(max if target.name == "maximum" else min, arguments)
+        single = all(a.dtype == "float32" for a in arguments)
+        dtype = "float32" if single else "float64"
+        symbol, text = target.code(single)
+        self.unit.borrowed[symbol] = Borrowed(symbol, ((dtype, None),), text)
+        return self._outside(symbol, dtype, [self.writer.cast(a, dtype) for a in arguments])
 
     def _results(
         self,
