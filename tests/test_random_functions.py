@@ -490,3 +490,31 @@ def test_a_draw_that_an_update_wants_is_made_whichever_branch_is_taken():
     f = ng.function([c], chosen, updates={rng: after}, mode="reference")
     draws = np.random.default_rng(1).normal(size=3)
     assert [f(1), f(0), f(1)] == [draws[0], 0.0, draws[2]]
+
+
+# -- batches ---------------------------------------------------------------------------------------
+
+
+@MODES
+def test_members_of_a_batch_have_draws_of_their_own(mode):
+    mu, many = T.dvector("mu"), T.dmatrix("many")
+    values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    sized = R.normal(mu, 1.0, size=(4, mu.shape[0]), rng=R.shared_rng(seed=1))
+    plain = R.normal(mu, 1.0, rng=R.shared_rng(seed=1))
+    vectors = R.dirichlet(mu, rng=R.shared_rng(seed=1))
+    made = ng.vectorize_graph([sized, plain, vectors], {mu: many})
+    made = ng.function([many], made, mode=mode)(values)
+    judges = [np.random.default_rng(1) for _ in range(3)]
+    np.testing.assert_array_equal(made[0], judges[0].normal(values[:, None], 1.0, (2, 4, 3)))
+    np.testing.assert_array_equal(made[1], judges[1].normal(values, 1.0))
+    np.testing.assert_array_equal(made[2], [judges[2].dirichlet(v) for v in values])
+
+
+def test_jacobians_and_hessians_hold_draws_fixed():
+    mu = T.dvector("mu")
+    x = R.normal(mu, 1.0, rng=R.shared_rng(seed=1))
+    f = ng.function([mu], [x, ng.jacobian(x**2, mu), ng.hessian((x**3).sum(), mu)])
+    draws, jacobian, hessian = f([1.0, 2.0])
+    np.testing.assert_array_equal(draws, np.random.default_rng(1).normal([1.0, 2.0], 1.0))
+    np.testing.assert_allclose(jacobian, np.diag(2 * draws), rtol=1e-12)
+    np.testing.assert_allclose(hessian, np.diag(6 * draws), rtol=1e-12)

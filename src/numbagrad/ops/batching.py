@@ -23,9 +23,11 @@ from ..graph.tensor import TensorType
 from ..graph.traverse import toposort
 from ..graph.type import DisconnectedType, NullType, disconnected_type
 from ..graph.where import on_behalf_of
+from .array_draws import ArrayDraw
 from .asserting import CheckAndRaise
 from .branching import IfElse, select
 from .diagonals import Diagonal, SetDiagonal
+from .draws import Draw
 from .from_graph import OpFromGraph
 from .index_patterns import ARRAY, FULL, At, Part, Span, layout, resolved
 from .joining import Join
@@ -397,6 +399,33 @@ def _bincount(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     return Stacked(op(base, weights, there), frame)
 
 
+# -- draws -----------------------------------------------------------------------------------
+
+
+def _draw(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
+    """Each member has draws of its own, one member after the other."""
+    op: Any = node.op
+    first = 1 + max(op.sized, 0)
+    if any(map(has_batch, inputs[:first])):
+        return None
+    rng, *sizes = inputs[:first]
+    if op.sized >= 0:
+        sizes = [*map(as_scalar, frame.sizes), *sizes]
+        op = type(op)(result=op.result, sized=len(sizes))
+    params = level(inputs[first:], frame, entire=True)
+    next_rng, draws = op(rng, *sizes, *params, return_list=True)
+    return [next_rng, Stacked(draws, frame)]
+
+
+def _array_draw(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
+    rng, count, *params = inputs
+    if has_batch(rng) or has_batch(count):
+        return None
+    params = level(params, frame, entire=True)
+    next_rng, draws = node.op(rng, count, *params, return_list=True)
+    return [next_rng, Stacked(draws, frame)]
+
+
 # -- loops -----------------------------------------------------------------------------------
 
 
@@ -595,6 +624,8 @@ _RULES: dict[type, Any] = {
     IncSubtensor: _write,
     AdvancedIncSubtensor: _write,
     BinCount: _bincount,
+    Draw: _draw,
+    ArrayDraw: _array_draw,
     Scan: _scan,
     CheckAndRaise: _checked,
     IfElse: _branch,
