@@ -307,3 +307,10 @@ def test_compiled_derivatives(step, length, derivative, checkpoint, symbolic):
     outputs = derivative(both.scan, both.smooth, both.directions)
     wanted = compute(both.inputs, derivative(both.unrolled, both.smooth, both.directions), both.at)
     close(compute(both.inputs, outputs, both.at, "compiled"), wanted)
+
+
+def test_an_array_that_a_state_changes_places_with_is_nobody_elses():
+    step = Step(random.Random(9005), *KINDS["vectors"])
+    both = Both(step, 5, symbolic=True, checkpoint=1)
+    outputs = gradient(both.scan, both.smooth, both.directions)
+    close(*(compute(both.inputs, outputs, both.at, mode) for mode in ("compiled", "as built")))

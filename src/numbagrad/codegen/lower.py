@@ -212,7 +212,9 @@ class Lowering:
             self.text.put(Allocate(target.array, shape, target.dtype), level)
             self._clear(task, target)
         else:
-            free = self._free(shape, level, target) if fill is None else None
+            # A state takes it along into the next step, where the other one would write it again.
+            kept_on = target.role == "state" and level < len(self.text.scopes) - 1
+            free = self._free(shape, level, target) if fill is None and not kept_on else None
             if free is not None:
                 self.text.put(Assign(target.array, free.array), level)
             else:
