@@ -1,5 +1,6 @@
 """Generators between the user and compiled code: updates, copies, streams, errors, memory."""
 
+import importlib
 import pickle
 import threading
 import tracemalloc
@@ -229,6 +230,16 @@ def test_theanos_streams_take_the_size_first():
     ]  # fmt: skip
     for x, y in zip(made, want, strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+def test_names_stand_where_pytensor_has_them():
+    basic, type_, variable = (
+        importlib.import_module(f"numbagrad.tensor.random.{name}")
+        for name in ("basic", "type", "variable")
+    )
+    assert basic.normal is R.normal and set(basic.__all__) <= set(R.__all__)
+    assert type_.random_generator_type is R.random_generator_type
+    assert variable.shared_rng is R.shared_rng and variable.rng is R.rng
 
 
 # -- code ------------------------------------------------------------------------------------------
