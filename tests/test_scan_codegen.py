@@ -431,6 +431,17 @@ def test_branches_with_arrays():
     both([n, A, x], products, rng.normal(size=(2, 2)), [1.0, 2.0])
 
 
+def test_branches_of_constants_and_zeros():
+    y = ng.ifelse(n < x.shape[0], x[n] ** 2, -1.0)
+    f = ng.function([n, x], [y, ng.grad(y, x)])
+    assert [v.tolist() for v in f(1, [3.0, 4.0])] == [16.0, [0.0, 8.0]]
+    assert [v.tolist() for v in f(7, [3.0, 4.0])] == [-1.0, [0.0, 0.0]]
+    outputs = [ng.ifelse(n > 0, T.zeros_like(x), x), ng.ifelse(n > 0, np.ones(0), x)]
+    both([n, x], outputs, [1.0, 2.0])
+    sums = ng.ifelse(n > 0, T.dot(x, A), A.sum(axis=0) + 1)
+    both([n, x, A], [sums], [1.0, 2.0], rng.normal(size=(2, 3)))
+
+
 def test_branches_in_branches_and_loops_in_branches():
     outputs = [ng.ifelse(n > 0, ng.ifelse(n > 1, x * 2, T.sort(x)), x + 1)]
     for condition in (0, 1, 2):

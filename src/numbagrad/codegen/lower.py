@@ -194,6 +194,7 @@ class Lowering:
         if target.ndim == 0:
             return
         if target.array in self.ready:
+            self._clear(task, target)
             return
         if task.kind == "branch" and target.name in task.inner.own:
             return

@@ -180,6 +180,8 @@ class TaskList:
         owner = size.owner
         if owner is None or kind_of(owner) != "Size":
             return self.element(size, ())
+        if isinstance(owner.inputs[0], Constant):
+            return self.table.of(owner.inputs[0].data.shape[owner.op.axis])
         buffer = self.buffers[owner.inputs[0]]
         known = buffer.variable.type.shape[owner.op.axis]
         return self.table.of(known) if known is not None else self.table.size(buffer, owner.op.axis)
@@ -208,6 +210,8 @@ class TaskList:
             if node is None:
                 continue  # an element of a loop's sequence, which is read where it lies
             if kind_of(node) == "Size":
+                if isinstance(node.inputs[0], Constant):
+                    continue
                 if node.inputs[0] not in self.buffers:
                     return False
                 source = self.demand.size_source(node)
