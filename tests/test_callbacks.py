@@ -8,6 +8,8 @@ import pytest
 
 import numbagrad as ng
 from numbagrad import tensor as T
+from numbagrad.codegen.emit import emit
+from numbagrad.codegen.program import Call, If, Program
 from numbagrad.compile import as_op, wrap_py
 from numbagrad.errors import ObjectModeWarning
 from numbagrad.printing import Print
@@ -267,3 +269,16 @@ def test_a_function_that_prints_can_be_pickled(capsys):
     f = pickle.loads(pickle.dumps(ng.function([x], Print("p")(x))))
     assert f(1.0) == 1.0
     assert capsys.readouterr().out == "p __str__ = 1.0\n"
+
+
+def test_a_call_of_the_interpreter_in_a_branch_is_a_function_of_its_own():
+    call = Call(("y",), "perform_f(x)", ("float64[::1]",))
+    body = [If("x[0] > 0.0", [call])]
+    parameters, results = [("x", "float64", 1), ("y", "float64", 1)], [("y", "float64", 1)]
+    program = Program("main", parameters, body, results, "", {"perform_f": None}, [], [])
+    for _ in range(2):  # printing changes nothing
+        emitted = emit(program, 100)
+        assert emitted.helpers == ("main_python1",)
+        helper, main = emitted.source.split("def main(")
+        assert "with objmode(y='float64[::1]'):\n        y = perform_f(x)\n    return y" in helper
+        assert "    if x[0] > 0.0:\n        y = main_python1(x)\n" in main

@@ -7,13 +7,14 @@ numbers and C-contiguous arrays, because compilers take more than linear time fo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .blocks import in_blocks
 from .outline import Part, PartCall, outline
 from .program import (
+    BUILT_IN,
     Allocate,
     Assign,
     Break,
@@ -26,6 +27,7 @@ from .program import (
     Sizes,
     Store,
     Together,
+    names_in,
 )
 
 __all__ = ["Emitted", "emit"]
@@ -62,10 +64,47 @@ def emit(program: Program, cap: int) -> Emitted:
         About how many statements one function may have.
     """
     program = in_blocks(program)
-    parts, body = outline(program, cap)
+    called: list[Part] = []
+    body = program.body
+    if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):
+        body = _called_back(body, program, called, False)
+    parts, body = outline(replace(program, body=body), cap)
+    parts = [*called, *parts]
     texts = [_part(part) for part in parts]
     texts.append(_function(program, body))
     return Emitted("\n\n".join(texts), program.name, tuple(part.name for part in parts))
+
+
+def _all(body: Sequence[Any]) -> Iterator[Any]:
+    for statement in body:
+        yield statement
+        for field in ("then", "orelse", "body"):
+            yield from _all(getattr(statement, field, None) or ())
+
+
+def _called_back(
+    body: Sequence[Any], program: Program, called: list[Part], inside: bool
+) -> list[Any]:
+    """Calls of the interpreter in branches become functions: Numba has no code for them there."""
+    made: list[Any] = []
+    for statement in body:
+        if isinstance(statement, (If, For)):
+            further = inside or isinstance(statement, If)
+            sides: dict[str, Any] = {
+                field: _called_back(getattr(statement, field), program, called, further)
+                for field in ("then", "orelse", "body")
+                if getattr(statement, field, None)
+            }
+            made.append(replace(statement, **sides))
+        elif inside and isinstance(statement, Call) and statement.objects is not None:
+            own = dict.fromkeys(names_in(statement.text))
+            takes = tuple(n for n in own if n not in program.namespace and n not in BUILT_IN)
+            name = f"{program.name}_python{len(called) + 1}"
+            called.append(Part(name, takes, [statement], statement.targets))
+            made.append(Call(statement.targets, f"{name}({', '.join(takes)})"))
+        else:
+            made.append(statement)
+    return made
 
 
 def _part(part: Part) -> str:
