@@ -242,6 +242,22 @@ def test_names_stand_where_pytensor_has_them():
     assert variable.shared_rng is R.shared_rng and variable.rng is R.rng
 
 
+def test_draws_in_a_function_cut_into_parts():
+    rng = after = R.shared_rng(seed=1)
+    draws = []
+    with ng.using(statement_cap=20):
+        for k in range(12):
+            after, x = after.normal(k, 1.0, size=3)
+            draws.append(T.exp(-(x**2)).sum() * x)
+        f = ng.function([], draws, updates={rng: after})
+    assert f.compile_report().functions > 2
+    judge = np.random.default_rng(1)
+    for k, made in enumerate(f()):
+        x = judge.normal(k, 1.0, 3)
+        np.testing.assert_allclose(made, np.exp(-(x**2)).sum() * x, rtol=1e-12)
+    assert state(rng.get_value()) == state(judge)
+
+
 # -- code ------------------------------------------------------------------------------------------
 
 
@@ -494,11 +510,12 @@ def test_generators_that_change_places_in_a_loop_are_refused():
         ng.function([], [path, last])
 
 
-def test_a_draw_that_an_update_wants_is_made_whichever_branch_is_taken():
+@MODES
+def test_a_draw_that_an_update_wants_is_made_whichever_branch_is_taken(mode):
     c, rng = T.bscalar("c"), R.shared_rng(seed=1)
     after, x = rng.normal()
     chosen = ng.ifelse(c > 0, x, T.constant(0.0))
-    f = ng.function([c], chosen, updates={rng: after}, mode="reference")
+    f = ng.function([c], chosen, updates={rng: after}, mode=mode)
     draws = np.random.default_rng(1).normal(size=3)
     assert [f(1), f(0), f(1)] == [draws[0], 0.0, draws[2]]
 
