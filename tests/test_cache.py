@@ -215,7 +215,7 @@ class TestProcesses:
 
     PROGRAM = (
         "import sys, numbagrad as ng\nfrom numbagrad import tensor as T\n"
-        "X, w = T.dmatrix('X'), T.dvector('w')\ncost = T.softplus(X @ w).sum()\n"
+        "X, w = T.dmatrix('X'), T.dvector('w')\ncost = T.gammaln(2.0 + X @ w).sum()\n"
         "f = ng.function([X, w], [cost, ng.grad(cost, w)])\n"
         "print(f.compile_report().cache, f([[1.0]], [0.5])[1][0], 'numba' in sys.modules)\n"
     )
@@ -224,6 +224,12 @@ class TestProcesses:
         first, value, imported = self.run(self.PROGRAM, place)
         assert (first, imported) == ("miss", "True")
         assert self.run(self.PROGRAM, place) == ["hit", value, "False"]
+
+    def test_elementary_functions_need_no_numba_at_all(self, place):
+        program = self.PROGRAM.replace("gammaln(2.0 + X @ w)", "softplus(T.exp(X @ w))")
+        first, value, imported = self.run(program, place)
+        assert (first, imported) == ("miss", "False")
+        assert self.run(program, place) == ["hit", value, "False"]
 
     def test_numba_afterwards(self, place):
         program = self.PROGRAM + (

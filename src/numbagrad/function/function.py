@@ -483,7 +483,8 @@ class Function:
     def simd_report(self) -> Any:
         """Which innermost loops of ``source`` are computed in vectors, and how wide.
 
-        It compiles the function once more and reads what LLVM made of it.
+        It compiles the function once more, by Numba, and reads what LLVM made of it. The code that
+        a call runs has vectors of the machine's full width, which may be twice as many numbers.
 
         Raises
         ------
