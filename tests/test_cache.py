@@ -17,9 +17,14 @@ from numbagrad.commands import main
 from numbagrad.errors import CacheWarning
 from numbagrad.graph.traverse import explicit_graph_inputs
 from numbagrad.jit import cache
+from numbagrad.jit.machine import supported
 from numbagrad.ops.dtypes import float_of
 from numbagrad.ops.kinds import Elementwise
 from numbagrad.testing.samples import grid
+
+pytestmark = pytest.mark.skipif(
+    not supported(), reason="below llvmlite 0.45 Numba compiles everything, and nothing is kept"
+)
 
 SOURCE = str(Path(ng.__file__).parents[1])
 

@@ -17,7 +17,12 @@ from numbagrad.jit import borrowed
 from numbagrad.jit import build as jit_build
 from numbagrad.jit.build import build
 from numbagrad.jit.direct import Unknown, translate
+from numbagrad.jit.machine import supported
 from numbagrad.kernels.inlined import inlined
+
+pytestmark = pytest.mark.skipif(
+    not supported(), reason="below llvmlite 0.45 Numba compiles everything"
+)
 
 NAMESPACE = {
     "math": math, "np": np, "empty": np.empty, "zeros": np.zeros, "full": np.full,

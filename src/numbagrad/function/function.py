@@ -279,6 +279,9 @@ class Function:
         self._extra = len(maker.updated) + len(maker.next_defaults)
         self._plain = maker.plain
         self._needs_binding = any(d is not None for d in self._defaults)
+        #: The number of arguments with which a call is nothing but the call of compiled code.
+        straight = self._plain and not self._needs_binding
+        self._straight = len(self._converters) if straight else -1
 
     def _make_call(self, enter: Any) -> Any:
         maker, compiled = self.maker, self.maker.compiled
@@ -319,6 +322,8 @@ class Function:
         raise self._explain_failure(error, args[: len(self._converters)]) from None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == self._straight:
+            return self._call(*args)
         if kwargs or self._needs_binding or len(args) != len(self._converters):
             args = self._bind(args, kwargs)
         made = self._call(*args)

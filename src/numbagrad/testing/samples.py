@@ -6,6 +6,7 @@ NumPy is the only import, so that definitions can use it at no cost.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,9 @@ def pairs(low: float, high: float, low2: float | None = None, high2: float | Non
     return sample(rng.uniform(low, high, 6), rng.uniform(*second, 6))
 
 
+@lru_cache(maxsize=512)
 def data(*shape: int, seed: int = 3, low: float = -2.0, high: float = 2.0) -> np.ndarray:
-    """A float64 array of that shape, the same in every run."""
+    """A float64 array of that shape, the same in every run: one array, not to be written to."""
     return np.random.default_rng(seed).uniform(low, high, shape)
 
 
