@@ -67,7 +67,7 @@ def test_equal_branches_are_equal_ops_and_can_be_pickled():
 # -- only the branch that is taken is computed -----------------------------------------------------
 
 
-@pytest.fixture(params=["reference"], autouse=True)
+@pytest.fixture(params=["reference", "default"], autouse=True)
 def mode(request, monkeypatch):
     monkeypatch.setitem(MODE, "mode", request.param)
     return request.param

@@ -232,7 +232,7 @@ def test_nothing_is_printed_that_is_not_needed(mode, capsys):
     c, x = T.lscalar("c"), T.dvector("x")
     f = ng.function([x], Print("size")(x).shape[0], mode="default")
     assert f([1.0]) == 1
-    g = ng.function([c, x], ng.ifelse(c, Print("taken")(x), x), mode="reference")
+    g = ng.function([c, x], ng.ifelse(c, Print("taken")(x), x), mode=mode)
     g(0, [1.0])
     assert capsys.readouterr().out == ""
     g(1, [1.0])

@@ -63,7 +63,7 @@ def test_nothing_is_checked_for_a_value_that_is_not_needed():
     assert f([-1.0, -2.0]) == 2
 
 
-@pytest.mark.parametrize("mode", ["reference"])
+@pytest.mark.parametrize("mode", ["default", "reference"])
 def test_a_condition_in_a_branch_that_is_not_taken(mode):
     x = T.dscalar("x")
     y = ng.ifelse(x > 0, Assert("large")(x, x > 10), x)

@@ -215,7 +215,7 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     --------
     >>> from numbagrad import function, tensor
     >>> x = tensor.dscalar("x")
-    >>> f = function([x], ifelse(x > 0, tensor.log(x), 0.0), mode="reference")
+    >>> f = function([x], ifelse(x > 0, tensor.log(x), 0.0))
     >>> f(1.0), f(-1.0)
     (array(0.), array(0.))
     """
