@@ -33,7 +33,7 @@ def garch_gradient(e, omega, alpha, beta):
     v2 = n - 1
     # each step carries dvariance, dalpha, domega, dbeta
     for t in range(n):
-        v3 = t * -1 + v2
+        v3 = v2 - t
         t3_at = t3[v3]
         v4 = dvariance + t3_at
         dvariance_next = v4 * beta

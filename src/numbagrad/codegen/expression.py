@@ -401,6 +401,8 @@ class Table:
             return left
         if operator == "+" and a == 0 and a is not None:
             return right
+        if operator == "+" and left.head == "*" and left.arguments[1].value == -1:
+            return self.arithmetic("-", right, left.arguments[0])
         if operator == "*" and (a == 0 or b == 0) and (a is not None or b is not None):
             return self.literal(0, INTEGER)
         if operator in ("*", "//") and b == 1:
