@@ -1,5 +1,6 @@
 """The report of which loops are vectorised, on loops that must be and one that cannot be."""
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -27,8 +28,10 @@ def test_elementwise_loops_reductions_and_gradients_are_vectorised(dtype):
     cost = tensor.sum(tensor.tanh(x) * tensor.exp(-tensor.sqr(y)) + tensor.sin(x * y))
     f = function([x, y], [cost, *grad(cost, [x, y])])
     assert min(lanes(f)) > 1
-    g = function([x, y], [tensor.dot(x, y), tensor.var(x), tensor.max(x), tensor.min(y)])
+    g = function([x, y], [tensor.dot(x, y), tensor.var(x)])
     assert lanes(g) and min(lanes(g)) > 1
+    if llvm.llvm_version_info[0] >= 17:  # before, LLVM knows no maximum that keeps NaN
+        assert min(lanes(function([x, y], [tensor.max(x), tensor.min(y)]))) > 1
 
 
 def test_a_loop_whose_steps_depend_on_each_other_is_not():

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from numba.core.compiler import Compiler
+from numba.core.errors import NumbaDebugInfoWarning
 
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
@@ -71,7 +73,10 @@ class _WithLines(Compiler):
 def simd_report(program: Program, emitted: Emitted, fastmath: bool) -> SimdReport:
     """Compile a Program again and look at its loops."""
     source = emitted.source
-    dispatcher = numbas.dispatcher(program, emitted, fastmath, pipeline_class=_WithLines)
+    with warnings.catch_warnings():
+        # Older versions look for the file of the source, which has none; lines are right without.
+        warnings.simplefilter("ignore", NumbaDebugInfoWarning)
+        dispatcher = numbas.dispatcher(program, emitted, fastmath, pipeline_class=_WithLines)
     (code,) = dispatcher.inspect_llvm().values()
     found = list(_vectors(code))
     lines = source.splitlines()
