@@ -260,3 +260,25 @@ class TestMemory:
         del f
         assert [a[7] for a in kept] == [k + 1.0 for k in range(50)]
         assert all(a.flags.carray for a in kept)
+
+
+def test_arrays_change_places_while_only_one_name_holds_each():
+    source = """
+def f(n):
+    first = empty(n)
+    for i in range(n):
+        first[i] = i
+    state = first
+    after = empty(n)
+    for i in range(n):
+        after[i] = -i
+    for t in range(3):
+        state, after = after, state
+    total = 0.0
+    for i in range(n):
+        total += state[i] - 2.0 * after[i]
+    return total
+"""
+    direct, jitted = both(source, "f", [("int64", None)])
+    for _ in range(200):
+        equal(direct, jitted, 5)

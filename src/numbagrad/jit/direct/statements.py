@@ -298,7 +298,14 @@ class _Body(Arrays):
     def _do_Assign(self, node: ast.Assign) -> None:
         if len(node.targets) != 1:
             raise Unknown("several targets")
-        self._set(node.targets[0], self.value(node.value))
+        value = self.value(node.value)
+        moved = [v for v in value if isinstance(v, Array)] if isinstance(value, tuple) else []
+        # All at once: what one name lets go another one may be about to take.
+        for array in moved:
+            self.writer.put(f"call void @numbagrad_retain(ptr {array.owner})")
+        self._set(node.targets[0], value)
+        for array in moved:
+            self.writer.put(f"call void @numbagrad_release(ptr {array.owner})")
 
     def _set(self, target: ast.expr, value: Any) -> None:
         if isinstance(target, ast.Name):
