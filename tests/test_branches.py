@@ -333,7 +333,7 @@ def random_graph(steps, choose):
 
 
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -351,6 +351,8 @@ def random_graph(steps, choose):
     st.tuples(*[st.integers(0, 1)] * 3),
 )
 def test_random_graphs_agree_with_switch(steps, cases):
+    if MODE["mode"] == "default":
+        steps = steps[:4]  # compiling takes its time
     point = [*cases, np.array([0.3, -0.7]), np.array([-0.2, 1.1])]
     found = []
     for choose in (ifelse, T.switch):
