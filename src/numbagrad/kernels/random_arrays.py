@@ -6,9 +6,9 @@ is a ValueError, before anything is drawn.
 >>> import numpy as np
 >>> rng, same = np.random.default_rng(5), np.random.default_rng(5)
 >>> permutation(rng.bit_generator.ctypes.bit_generator.value, 4)
-array([0, 3, 2, 1])
+array([3, 1, 2, 0])
 >>> same.permutation(4)
-array([0, 3, 2, 1])
+array([3, 1, 2, 0])
 """
 
 import math

@@ -41,6 +41,7 @@ from .solving import _System as System
 from .spot_steps import sparse_step
 from .spots import Frame, Stacked, has_batch, lifted
 from .statistics import BinCount
+from .stepped import AfterSteps
 from .structure import BroadcastTo, DimShuffle
 from .subtensor import AdvancedIncSubtensor, AdvancedSubtensor, IncSubtensor, Subtensor
 
@@ -268,6 +269,13 @@ def _checked(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
     """The value of all members, if the conditions of all hold."""
     made = node.op(*map(plain, inputs))
     return [Stacked(made, frame) if has_batch(inputs[0]) else made]
+
+
+def _after_steps(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
+    x, n = inputs
+    if has_batch(n):
+        return None
+    return Stacked(node.op(plain(x), n), frame)
 
 
 def _make_vector(node: Apply, inputs: list[Standing], frame: Frame) -> Standing:
@@ -627,6 +635,7 @@ _RULES: dict[type, Any] = {
     Draw: _draw,
     ArrayDraw: _array_draw,
     Scan: _scan,
+    AfterSteps: _after_steps,
     CheckAndRaise: _checked,
     IfElse: _branch,
     OpFromGraph: _from_graph,
