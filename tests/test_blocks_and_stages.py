@@ -70,6 +70,18 @@ def test_blocks_of_rows_compute_the_same(monkeypatch, n):
         np.testing.assert_array_equal(one, other)
 
 
+def test_sums_of_another_dtype_start_where_they_are_added_to():
+    X, w = T.fmatrix("X"), T.fvector("w")
+    z = T.dot(X, w)
+    outputs = [T.exp(z).sum(), T.dot(T.exp(z), X)]
+    f = ng.function([X, w], outputs)
+    assert "_block" in f.source
+    X_, w_ = RNG.normal(size=(300, 3)).astype("float32"), np.float32([0.1, -0.2, 0.3])
+    found = f(X_, w_)
+    np.testing.assert_allclose(found[0], np.exp(X_ @ w_).sum(), rtol=1e-5)
+    np.testing.assert_allclose(found[1], np.exp(X_ @ w_) @ X_, rtol=1e-4, atol=1e-3)
+
+
 def blocks_off(monkeypatch, program):
     monkeypatch.setattr(emit, "in_blocks", lambda given: given)
     return program

@@ -115,7 +115,7 @@ class _Rows:
             if isinstance(statement, Assign) and statement.dtype:
                 self.dtypes.setdefault(statement.name, statement.dtype)
         self.results = {name for name, _, _ in program.results}
-        self.units = _units(loop.body)
+        self.units = _units(loop)
         self.rows = RowLoop(loop)
         self.carried = set(self.rows.carried)
         self.draws = bool(self.rows.names & program.generators)
@@ -198,18 +198,24 @@ def _unit(statements: list[Any]) -> _Unit:
     whole = walk(statements)
     loops = {s.variable for s in whole if isinstance(s, For)}
     reads = {n for s in whole for t in right_sides(s) for n in names_in(t)}
+    begun = {s.name for s in statements if isinstance(s, Assign) and not s.update}
+    reads |= {s.name for s in whole if isinstance(s, Assign) and s.update} - begun
     writes = {s.name for s in whole if isinstance(s, Assign)}
     writes |= {s.array for s in whole if isinstance(s, Store)}
     return _Unit(statements, reads - loops, writes)
 
 
-def _units(body: Sequence[Any]) -> list[_Unit]:
+def _units(loop: For) -> list[_Unit]:
     """The body in units: what a register starts from goes with the loop that adds to it."""
+    body = loop.body
+    changing = {loop.variable, *assigned(body)}
     updated = [set(assigned(s.body)) if isinstance(s, For) else set() for s in body]
     start_of: dict[int, list[Any]] = {}
     taken: set[int] = set()
     for k, statement in enumerate(body):
-        if not isinstance(statement, Assign) or statement.update or names_in(statement.text):
+        if not isinstance(statement, Assign) or statement.update:
+            continue
+        if changing & set(names_in(statement.text)):
             continue
         at = next((j for j in range(k + 1, len(body)) if statement.name in updated[j]), None)
         if at is not None:
