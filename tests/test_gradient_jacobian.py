@@ -404,7 +404,8 @@ class TestGeneratedCode:
         y = T.tanh(T.dot(a, x))
         f = ng.function([x, a], [y, ng.jacobian(y, x)])
         assert f.source.count("def ") == 1
-        assert f.source.count("math.tanh") == 1
+        code = [line for line in f.source.splitlines() if not line.strip().startswith("#")]
+        assert "\n".join(code).count("tanh(") == 1
         assert "zeros((" not in f.source  # no array of seeds
         at = RNG.normal(size=3), RNG.normal(size=(4, 3))
         y_, j_ = f(*at)

@@ -1,4 +1,4 @@
-"""Real models at every level of optimisation, in exact order and with threads: the same numbers."""
+"""Real models at every level of optimisation, in exact order, with threads and by Numba alone."""
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ WAYS = {
     "none": (Mode(optimize="none"), 1e-8),
     "exact order": (Mode(fastmath=False), 1e-9),
     "threads": (Mode(parallel=True), 1e-9),
+    "numba": (Mode(), 1e-9),
     "reference": (Mode(linker="reference", optimize="none"), 1e-8),
 }
 NAMES = ("logistic", "softmax", "mixture", "rosenbrock")
@@ -40,7 +41,8 @@ def test_every_way_to_compile_gives_the_same_numbers(graphs, monkeypatch, way, n
     monkeypatch.setattr(threads, "SMALL", 0)
     inputs, outputs, at, expected = graphs[name]
     mode, tolerance = WAYS[way]
-    found = ng.function(inputs, outputs, mode=mode)(*at)
+    with ng.using(compiler="numba" if way == "numba" else "direct"):
+        found = ng.function(inputs, outputs, mode=mode)(*at)
     for one, other in zip(found, expected, strict=True):
         scale = 1.0 + np.max(np.abs(other))
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * scale)

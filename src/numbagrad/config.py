@@ -35,6 +35,9 @@ class Settings:
         Whether functions share long loops out among threads.
     statement_cap : int
         About how many statements one generated function may have before it is cut.
+    compiler : {"direct", "numba"}
+        Who compiles printed functions: ``"direct"`` translates them to LLVM as far as it can, which
+        takes a fraction of the time; ``"numba"`` gives all of it to ``numba.njit``.
     cache : bool
         Whether compiled functions are kept on disk, in ``NUMBAGRAD_CACHE_DIR`` or the user's
         directory for caches.
@@ -62,6 +65,7 @@ class Settings:
     optimize: str = "default"
     parallel: bool = False
     statement_cap: int = 400
+    compiler: str = "direct"
     cache: bool = True
     cache_limit: int = 2**29
 
@@ -70,6 +74,7 @@ class Settings:
             "floatX": ("float64", "float32"),
             "on_unused_input": ("raise", "warn", "ignore"),
             "optimize": ("default", "fast_compile", "none"),
+            "compiler": ("direct", "numba"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

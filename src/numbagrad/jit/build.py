@@ -104,7 +104,7 @@ def build(
         return numbas.dispatcher(program, emitted, fastmath)
 
     begin = time.perf_counter()
-    if supported() and "objmode" not in emitted.source:
+    if config.compiler == "direct" and supported() and "objmode" not in emitted.source:
         arguments = [
             Argument((dtype, ndim or None), tuple(shape), only)
             for (_, dtype, ndim), shape, only in zip(
