@@ -125,6 +125,13 @@ def test_second_derivatives(mode, derivative, step, length):
     Both(step, length).check(derivative, mode)
 
 
+@pytest.mark.parametrize("symbolic", [False, True])
+@pytest.mark.parametrize("mode", [*MODES, "compiled"])
+def test_sizes_of_states_are_known_without_steps(mode, symbolic):
+    both = Both(Step(random.Random(569452), *KINDS["vectors"]), 0, symbolic=symbolic)
+    both.check(reverse_twice, mode)
+
+
 # -- loops that end by a condition ---------------------------------------------------------------
 
 

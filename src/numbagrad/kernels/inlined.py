@@ -96,10 +96,13 @@ def _from_scipy(name: str) -> Callable[..., Any]:
     return lambda x: getattr(importlib.import_module("scipy.special"), name)(x)
 
 
-#: Those within one unit.
-_EXACT = frozenset(
-    ("exp", "exp2", "log", "log2", "log10", "log1p", "sin", "cos", "arctan", "power", "erf")
-)
+#: How many units in the last place they may be off, where that is not two.
+_UNITS = {
+    **dict.fromkeys(("log", "log2", "log10", "log1p", "sin", "cos", "arctan", "power"), 1.0),
+    **dict.fromkeys(("exp", "exp2", "erf"), 1.5),
+    **dict.fromkeys(("sigmoid", "sinh", "log1mexp"), 2.5),
+    "erfc": 4.0,
+}
 _OF_NUMPY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "power",
     "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2",
@@ -116,8 +119,7 @@ _REFERENCES = {n: getattr(np, n) for n in _OF_NUMPY} | _OWN
 #: All of them, by name. The error of ``logaddexp`` is one in units of the larger of the result and
 #: the larger argument: where they cancel, no digit of the arguments is left to tell more.
 FUNCTIONS = {
-    name: Inlined(name, reference, 1.0 if name in _EXACT else 4.0 if name == "erfc" else 2.0)
-    for name, reference in _REFERENCES.items()
+    name: Inlined(name, reference, _UNITS.get(name, 2.0)) for name, reference in _REFERENCES.items()
 }
 
 #: What loops combine elements with: exact, and of integers as well.

@@ -5,7 +5,7 @@ Which values are saved and which are computed again is decided in ``cut``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,8 @@ def taped(node: Apply, step: Step) -> Taped:
     states = list(op.body.inputs[op.inner.states])
     next_of = _next_values(op)
     raw = rebuild_graph(list(step.gradients.values()), {b: v for v, (_, b) in next_of.items()})
-    graphs, inner, sizes = _sizes_from_outside(simplified(raw), node)
+    after_step = {v: states[k] for v, (k, _) in next_of.items()}
+    graphs, inner, sizes = _sizes_from_outside(simplified(raw), node, after_step)
     saved = choose(
         graphs,
         [*step.states.values(), *step.traces.values()],
@@ -89,11 +90,12 @@ def _next_values(op: Any) -> dict[Variable, tuple[int, Variable]]:
 
 
 def _sizes_from_outside(
-    graphs: Sequence[Variable], node: Apply
+    graphs: Sequence[Variable], node: Apply, after_step: Mapping[Variable, Variable]
 ) -> tuple[list[Variable], dict[Variable, Variable], dict[Variable, Variable]]:
     """The graphs with the sizes of body inputs as variables: they are the same in each step.
 
-    Also what each of these variables is inside of the loop and outside.
+    So are those of states ``after_step``, which have the sizes of the states before it. Also what
+    each of these variables is inside of the loop and outside.
     """
     op: Any = node.op
     around = dict(zip(op.body.inputs, node.inputs[1:], strict=True))
@@ -102,10 +104,12 @@ def _sizes_from_outside(
     outside: dict[Variable, Variable] = {}
     memo: dict[Variable, Variable] = {}
     for n in toposort(graphs):
-        if getattr(n.op, "kind", "") == "Size" and n.inputs[0] in around:
-            x, axis = n.inputs[0], n.op.axis  # type: ignore[attr-defined]
+        if getattr(n.op, "kind", "") != "Size":
+            continue
+        x, axis = after_step.get(n.inputs[0], n.inputs[0]), n.op.axis  # type: ignore[attr-defined]
+        if x in around:
             size = n.outputs[0].type.make_variable()
-            memo[n.outputs[0]], inside[size] = size, n.outputs[0]
+            memo[n.outputs[0]], inside[size] = size, as_scalar(size_at(x, axis))
             outside[size] = as_scalar(size_at(around[x], axis + (x in elements)))
     return rebuild_graph(graphs, memo), inside, outside
 
