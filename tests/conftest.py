@@ -5,6 +5,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in each run, so that a failure belongs to a change; others are drawn with
+# NUMBAGRAD_FUZZ, as in test_fuzz.
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("other", derandomize=False)
+settings.load_profile("other" if os.environ.get("NUMBAGRAD_FUZZ") else "same")
 
 #: Compiled functions of the suite go where no other run finds them.
 _KEPT = tempfile.TemporaryDirectory(prefix="numbagrad-tests-")
