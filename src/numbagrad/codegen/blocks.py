@@ -18,8 +18,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .names import Names
-from .program import Allocate, Assign, Comment, For, Program, Store, names_in, reads_of, writes_of
-from .rows import RowLoop, assigned, inside, right_sides, walk
+from .program import (
+    Allocate,
+    Assign,
+    Comment,
+    For,
+    Program,
+    Store,
+    names_in,
+    reads_of,
+    walk,
+    writes_of,
+)
+from .rows import RowLoop, assigned, right_sides
 
 __all__ = ["in_blocks"]
 
@@ -68,12 +79,7 @@ def in_blocks(program: Program) -> Program:
 
 def _all_names(program: Program) -> set[str]:
     found = {name for name, _, _ in program.parameters} | set(program.namespace)
-    stack = list(program.body)
-    while stack:
-        statement = stack.pop()
-        found.update(writes_of(statement))
-        stack += inside(statement)
-    return found
+    return found | {name for s in walk(program.body) for name in writes_of(s)}
 
 
 def _eligible(statement: For) -> bool:
@@ -195,7 +201,7 @@ class _Rows:
 
 
 def _unit(statements: list[Any]) -> _Unit:
-    whole = walk(statements)
+    whole = list(walk(statements))
     loops = {s.variable for s in whole if isinstance(s, For)}
     reads = {n for s in whole for t in right_sides(s) for n in names_in(t)}
     begun = {s.name for s in statements if isinstance(s, Assign) and not s.update}

@@ -9,7 +9,7 @@ only what a part goes on adding to is returned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from .program import (
     Together,
     names_in,
     reads_of,
+    walk,
     within,
     writes_of,
 )
@@ -87,7 +88,7 @@ class _Outliner:
         self.locals = {*_sets_all(program.body), *parameters}
         self.names = Names(frozenset(self.locals | set(program.namespace)))
         self.dtypes = {
-            s.name: s.dtype for s in _walk(program.body) if isinstance(s, Assign) and s.dtype
+            s.name: s.dtype for s in walk(program.body) if isinstance(s, Assign) and s.dtype
         }
 
     def run(self) -> tuple[list[Part], list[Any]]:
@@ -120,14 +121,14 @@ class _Outliner:
 
     def _moved(self, run: list[Any], reads: Counter[str]) -> PartCall:
         inside, written = _count_reads(run), _sets_all(run)
-        loops = {s.variable for s in _walk(run) if isinstance(s, For)}  # nobody else's
+        loops = {s.variable for s in walk(run) if isinstance(s, For)}  # nobody else's
         wanted = [n for n in written if reads[n] > inside[n] and n not in loops]
         needs = [n for n in _read_first(run) if n in self.locals]
         carried = [n for n in needs if n in set(written)]
         fresh = [n for n in wanted if n not in carried]
         spilled = [n for n in fresh if self._spill(n)]
         gives = [*carried, *(n for n in fresh if n not in self.spilled)]
-        calls = [s.part for s in _walk(run) if isinstance(s, PartCall)]
+        calls = [s.part for s in walk(run) if isinstance(s, PartCall)]
         # What a part within this one saves is fetched behind its call, the rest beforehand.
         late = {n for part in calls for n in part.saves}
         first = [n for n in needs if n in self.spilled and n not in late]
@@ -243,17 +244,9 @@ def _runs(body: list[Any], cap: int) -> list[list[Any]]:
 
 def _worth_moving(run: list[Any]) -> bool:
     """Whether it is more than a few statements, and leaves compiled code nowhere."""
-    leaves = any(isinstance(s, Call) and s.objects is not None for s in _walk(run))
+    leaves = any(isinstance(s, Call) and s.objects is not None for s in walk(run))
     leaves = leaves or any(isinstance(s, Break) for s in run)
     return size_of(run) > _SHORT and not leaves
-
-
-def _walk(body: Sequence[Any]) -> Iterator[Any]:
-    stack: list[Any] = list(reversed(body))
-    while stack:
-        statement = stack.pop()
-        yield statement
-        stack.extend(reversed(within(statement)))
 
 
 def _size(statement: Any) -> int:
@@ -278,12 +271,12 @@ def _sets(statement: Any) -> Sequence[str]:
 
 
 def _sets_all(body: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(name for s in _walk(body) for name in _sets(s)))
+    return list(dict.fromkeys(name for s in walk(body) for name in _sets(s)))
 
 
 def _count_reads(body: Sequence[Any]) -> Counter[str]:
     found: Counter[str] = Counter()
-    for statement in _walk(body):
+    for statement in walk(body):
         for text in _texts_of(statement):
             found.update(names_in(text))
     return found

@@ -17,16 +17,16 @@ from .outline import size_of
 from .program import (
     Allocate,
     Assign,
-    Comment,
     For,
     Program,
     Sizes,
     Store,
     names_in,
     reads_of,
+    walk,
     writes_of,
 )
-from .rows import RowLoop, walk
+from .rows import RowLoop
 
 __all__ = ["Shared", "Stage", "in_stages"]
 
@@ -118,8 +118,7 @@ class _Splitter:
     def _scratch(self, loop: For) -> list[Allocate]:
         """Arrays of one row's temporaries: each portion has its own."""
         elsewhere = [s for s in self.program.body if s is not loop]
-        used = {n for s in elsewhere if not isinstance(s, Comment) for n in _reads([s])}
-        used |= {name for name, _, _ in self.program.results}
+        used = _reads(elsewhere) | {name for name, _, _ in self.program.results}
         return [
             s
             for s in elsewhere
@@ -217,18 +216,12 @@ def _by_row(loop: For, array: str) -> bool:
 
 
 def _reads(body: Sequence[Any]) -> set[str]:
-    return {n for s in walk(body) for text in reads_of(s) for n in names_in(text)}
+    return set(_needed(body))
 
 
 def _needed(body: Sequence[Any]) -> list[str]:
     """The names that are read, arrays that are only written among them."""
-    return [
-        n
-        for s in walk(body)
-        if not isinstance(s, Comment)
-        for text in reads_of(s)
-        for n in names_in(text)
-    ]
+    return [n for s in walk(body) for text in reads_of(s) for n in names_in(text)]
 
 
 def _work(loop: For) -> str:

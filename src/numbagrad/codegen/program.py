@@ -7,6 +7,7 @@ allocations, calls, checks) is data, so that another printer can make other loop
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "names_in",
     "reads_of",
     "renamed",
+    "walk",
     "within",
     "writes_of",
 ]
@@ -256,6 +258,15 @@ def within(statement: Any) -> list[Any]:
     if isinstance(statement, If):
         return [*statement.then, *(statement.orelse or [])]
     return statement.body if isinstance(statement, For) else []
+
+
+def walk(body: Sequence[Any]) -> Iterator[Any]:
+    """All statements, those within others too, in the order of the text."""
+    stack: list[Any] = list(reversed(body))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        stack.extend(reversed(within(statement)))
 
 
 def mentions(statement: Statement, name: str) -> bool:

@@ -11,24 +11,9 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .program import Assign, Comment, For, If, Store, names_in, within
+from .program import Assign, Comment, For, If, Store, names_in, walk, within
 
-__all__ = ["RowLoop", "assigned", "inside", "right_sides", "walk"]
-
-
-def inside(statement: Any) -> list[Any]:
-    """The statements within a statement."""
-    return within(statement)
-
-
-def walk(body: Sequence[Any]) -> list[Any]:
-    """All statements, those within others too, in the order of the text."""
-    found, stack = [], list(reversed(body))
-    while stack:
-        statement = stack.pop()
-        found.append(statement)
-        stack.extend(reversed(inside(statement)))
-    return found
+__all__ = ["RowLoop", "assigned", "right_sides"]
 
 
 def right_sides(statement: Any) -> list[str]:
@@ -75,7 +60,7 @@ class RowLoop:
     def __init__(self, loop: For, scratch: Collection[str] = ()):
         self.row = loop.variable
         self.scratch = scratch
-        self.statements = walk(loop.body)
+        self.statements = list(walk(loop.body))
         self.texts = [t for s in self.statements for t in right_sides(s)]
         self.names = {n for text in self.texts for n in names_in(text)}
         simple = all(isinstance(s, (Assign, Store, For, If, Comment)) for s in self.statements)
@@ -99,7 +84,7 @@ class RowLoop:
             if isinstance(statement, Assign) and certain:
                 known.add(statement.name)
             surely = certain and not isinstance(statement, If)
-            stack += [(s, surely) for s in reversed(inside(statement))]
+            stack += [(s, surely) for s in reversed(within(statement))]
         return list(found)
 
     def _numbers_add(self) -> bool:

@@ -26,13 +26,14 @@ LEAST_WORK = 200_000.0
 #: Arguments of fewer elements than this are computed with as a whole, without stages.
 SMALL = 2_000
 
-_pool: tuple[int, int, ThreadPoolExecutor] | None = None
+_pool: tuple[int, ThreadPoolExecutor] | None = None
 _pool_lock = threading.Lock()
 
 
 def _after_fork() -> None:
-    global _pool_lock
-    _pool_lock = threading.Lock()
+    """Threads do not survive a fork, and the lock may be held by one of them."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -53,10 +54,9 @@ def _helpers(count: int) -> ThreadPoolExecutor:
     """This process's own helping threads."""
     global _pool
     with _pool_lock:
-        if _pool is None or _pool[0] != os.getpid() or _pool[1] < count:
-            made = ThreadPoolExecutor(count, thread_name_prefix="numbagrad")
-            _pool = (os.getpid(), count, made)
-        return _pool[2]
+        if _pool is None or _pool[0] < count:
+            _pool = count, ThreadPoolExecutor(count, thread_name_prefix="numbagrad")
+        return _pool[1]
 
 
 class Staged:
