@@ -1,5 +1,9 @@
 """Names that users of PyTensor and Theano expect at the top."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import numbagrad
@@ -41,3 +45,15 @@ def test_one_thing_under_several_names():
     assert numbagrad.compile.wrap_py is numbagrad.as_op
     made = numbagrad.graph.replace.vectorize_graph(x * 2, {x: xs})
     assert made.eval({xs: [1.0, 2.0]}).tolist() == [2.0, 4.0]
+
+
+def test_examples_in_docstrings_can_be_run_for_one_folder_alone():
+    """In which pytest collects subpackages that have the name of a function."""
+    root = Path(__file__).resolve().parents[1]
+    folder = root / "src" / "numbagrad" / "function"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         folder / "__init__.py", folder / "modes.py"],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout

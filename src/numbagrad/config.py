@@ -2,11 +2,15 @@
 
 ``config.floatX`` reads the setting in force; ``with using(floatX="float32")`` changes it for a
 block (per thread and per task, as context variables are); ``config.floatX = "float32"`` changes
-the default of the process, as in Theano and PyTensor.
+the default of the process, as in Theano and PyTensor. The environment variable ``NUMBAGRAD_FLAGS``
+says what that default is at the start, as ``THEANO_FLAGS`` and ``PYTENSOR_FLAGS`` do there::
+
+    NUMBAGRAD_FLAGS="floatX=float32,parallel=True" python model.py
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -88,7 +92,55 @@ class Settings:
             raise ValueError(f"config.statement_cap must be at least 1; got {self.statement_cap}")
 
 
-_default = Settings()
+_FLAGS = "NUMBAGRAD_FLAGS"
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _from_text(flags: str) -> Settings:
+    """The settings that a text like ``"floatX=float32,parallel=True"`` describes.
+
+    Spaces around names and values do not matter, nor do empty items; of a name given twice the
+    last one holds.
+
+    Raises
+    ------
+    ValueError
+        If a part is no ``name=value``, names no setting, or its value is none of the choices.
+    """
+    defaults = {f.name: f.default for f in fields(Settings)}
+    given: dict[str, Any] = {}
+    for item in filter(None, (part.strip() for part in flags.split(","))):
+        name, equals, text = (part.strip() for part in item.partition("="))
+        if not equals:
+            raise ValueError(
+                f"{_FLAGS}: {item!r} is no name=value; write settings as in "
+                f'{_FLAGS}="floatX=float32,parallel=True"'
+            )
+        if name not in defaults:
+            raise ValueError(f"{_FLAGS}: {_unknown(name)}")
+        given[name] = _value(name, type(defaults[name]), text)
+        try:
+            Settings(**given)
+        except ValueError as error:
+            raise ValueError(f"{_FLAGS}: {error}") from None
+    return Settings(**given)
+
+
+def _value(name: str, kind: type, text: str) -> Any:
+    if kind is bool:
+        if text.lower() not in _TRUTH:
+            raise ValueError(f"{_FLAGS}: config.{name} must be True or False; got {text!r}")
+        return _TRUTH[text.lower()]
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(
+                f"{_FLAGS}: config.{name} must be a whole number; got {text!r}"
+            ) from None
+    return text
+
+
 _override: ContextVar[Settings | None] = ContextVar("numbagrad_settings", default=None)
 
 
@@ -124,6 +176,7 @@ class _Config:
         return repr(_override.get() or _default)
 
 
+_default = _from_text(os.environ.get(_FLAGS, ""))
 config = _Config()
 
 
