@@ -15,6 +15,7 @@ FLOORS = {
     "errors": 0,
     "config": 0,
     "lazy": 0,
+    "records": 0,
     "kernels": 0,
     "data": 0,
     "testing.samples": 0,

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from ..records import record, replace
 from .names import Names
 from .program import (
     Allocate,
@@ -39,7 +39,7 @@ BLOCK = 128
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 
 
-@dataclass
+@record()
 class _Unit:
     """A statement of the loop's body, or an inner loop with what its registers start from.
 

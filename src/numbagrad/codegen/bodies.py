@@ -8,17 +8,17 @@ own: the elements of the sequences and the states. Of a branch all that it compu
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ..graph.basic import Apply, Variable
 from ..graph.traverse import toposort
+from ..records import record
 from ..rewrite.shapes import ShapeEnv
 
 __all__ = ["Body", "BranchBody", "LoopBody", "State", "open_graphs"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class State:
     """A value that each step takes and hands on.
 
@@ -40,7 +40,7 @@ class State:
     following: Variable
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LoopBody:
     """The step of a loop, with as much of it as something needs.
 
@@ -94,7 +94,7 @@ class LoopBody:
         return self.node.inputs[0]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BranchBody:
     """One of two branches, with as much of it as something needs.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from ..records import record, replace
 from .blocks import in_blocks
 from .outline import Part, PartCall, outline
 from .program import (
@@ -35,7 +35,7 @@ __all__ = ["Emitted", "emit"]
 _ZEROS = frozenset(("0", "0.0", "False"))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Emitted:
     """Printed code.
 

@@ -8,12 +8,12 @@ the same object, which makes common subexpressions free. Nothing here knows loop
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..graph.op import Op
+from ..records import record
 
 __all__ = ["Buffer", "Expression", "Made", "Pack", "Table"]
 
@@ -90,7 +90,7 @@ class Buffer:
         return f"<{self.role} {self.name}: {self.dtype}, {len(self.extents)}-d>"
 
 
-@dataclass
+@record()
 class Pack:
     """Temporaries of one shape and dtype, side by side in one array: the last index says which.
 

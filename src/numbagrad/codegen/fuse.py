@@ -9,9 +9,9 @@ product become one sweep over the matrix.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from ..records import field, record
 from .expression import Buffer, Expression, Pack, Table
 from .task import Task
 from .tasks import TaskList
@@ -23,7 +23,7 @@ __all__ = ["Loop", "contract", "fuse", "order_axes"]
 MANY = 8
 
 
-@dataclass
+@record()
 class Loop:
     """A loop and what it repeats.
 

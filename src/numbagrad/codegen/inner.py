@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from ..records import field, record
 from .expression import Buffer, Expression
 from .fuse import Loop
 from .task import Task
@@ -13,7 +13,7 @@ from .task import Task
 __all__ = ["Branched", "Carry", "Repeated", "Side", "all_tasks"]
 
 
-@dataclass
+@record()
 class Carry:
     """How a state gets its next value at the end of a step.
 
@@ -33,7 +33,7 @@ class Carry:
     how: str
 
 
-@dataclass
+@record()
 class Repeated:
     """What a loop repeats.
 
@@ -87,7 +87,7 @@ class Repeated:
         return _touched(self)
 
 
-@dataclass
+@record()
 class Side:
     """One of two branches.
 
@@ -104,7 +104,7 @@ class Side:
     exits: list[tuple[Buffer, Any]] = field(default_factory=list)
 
 
-@dataclass
+@record()
 class Branched:
     """Two lists of tasks of which one is done.
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..records import field, record, replace
 from .names import Names
 from .program import (
     Allocate,
@@ -38,7 +38,7 @@ __all__ = ["Part", "PartCall", "outline", "size_of"]
 _SHORT = 8
 
 
-@dataclass
+@record()
 class Part:
     """A function that a run of statements moved into; ``saves`` is what it leaves in arrays."""
 
@@ -49,14 +49,14 @@ class Part:
     saves: frozenset[str] = frozenset()
 
 
-@dataclass
+@record()
 class PartCall:
     """The statement in its place."""
 
     part: Part
 
 
-@dataclass
+@record()
 class _Spill:
     """Where numbers lie between parts."""
 

@@ -9,9 +9,9 @@ where portions begin and not on who computes them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from ..records import record, replace
 from .names import Names
 from .outline import size_of
 from .program import (
@@ -35,7 +35,7 @@ __all__ = ["Shared", "Stage", "in_stages"]
 _LEAST = 6
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Shared:
     """How the rows of a stage are shared out.
 
@@ -56,7 +56,7 @@ class Shared:
     whole: dict[str, str]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Stage:
     """One function of the sequence; ``shared`` is None where it runs as a whole."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from ..records import field, record, replace
 
 __all__ = [
     "Allocate",
@@ -34,14 +35,14 @@ __all__ = [
 ]
 
 
-@dataclass
+@record()
 class Comment:
     """Words for the reader."""
 
     text: str
 
 
-@dataclass
+@record()
 class Sizes:
     """``names = array.shape`` (an empty name is a dimension nobody asks for)."""
 
@@ -49,7 +50,7 @@ class Sizes:
     array: str
 
 
-@dataclass
+@record()
 class Assign:
     """``name = text``; with ``update`` the operator of an update such as ``+``."""
 
@@ -59,7 +60,7 @@ class Assign:
     dtype: str = ""
 
 
-@dataclass
+@record()
 class Together:
     """``names = texts``, all at once."""
 
@@ -67,7 +68,7 @@ class Together:
     texts: tuple[str, ...]
 
 
-@dataclass
+@record()
 class Store:
     """``array[index] = text``, or an update."""
 
@@ -77,7 +78,7 @@ class Store:
     update: str = ""
 
 
-@dataclass
+@record()
 class Allocate:
     """A new C-contiguous array, filled with ``fill`` if that is given."""
 
@@ -87,7 +88,7 @@ class Allocate:
     fill: str | None = None
 
 
-@dataclass
+@record()
 class For:
     """A loop from ``begin`` (0 if that is empty) to ``extent`` in steps of ``step``."""
 
@@ -98,7 +99,7 @@ class For:
     step: int = 1
 
 
-@dataclass
+@record()
 class Check:
     """Stop with failure ``code`` unless ``condition`` holds."""
 
@@ -107,14 +108,14 @@ class Check:
     comment: str
 
 
-@dataclass
+@record()
 class Break:
     """End the loop if the condition holds."""
 
     condition: str
 
 
-@dataclass
+@record()
 class If:
     """``then`` where the condition holds; ``orelse``, if it is there, where it does not.
 
@@ -126,7 +127,7 @@ class If:
     orelse: list[Any] | None = None
 
 
-@dataclass
+@record()
 class Call:
     """``targets = text``: a kernel or a user's Op on whole arrays.
 
@@ -141,7 +142,7 @@ class Call:
 Statement = Comment | Sizes | Assign | Together | Store | Allocate | For | Break | Check | If | Call
 
 
-@dataclass
+@record()
 class Program:
     """One function.
 
@@ -291,9 +292,7 @@ def renamed(statement: Any, old: str, new: str) -> Any:
             return [renamed(s, old, new) for s in value]
         return value
 
-    return replace(
-        statement, **{f.name: changed(getattr(statement, f.name)) for f in fields(statement)}
-    )
+    return replace(statement, **{name: changed(v) for name, v in vars(statement).items()})
 
 
 def _verify_block(body: list[Statement], known: set[str]) -> None:

@@ -12,7 +12,6 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 
 from ..kernels.inlined import EXTREMES, FUNCTIONS, inlined
 from ..lazy import module_name
+from ..records import record
 
 __all__ = ["ATOM", "Template", "Text", "read_template", "splice"]
 
@@ -57,7 +57,7 @@ _COMPARE: dict[type, str] = {
 _MATH_FOR_NUMPY = frozenset(("sqrt", "isnan", "isinf", "isfinite", "copysign", "hypot"))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Text:
     """Printed code and how tightly it binds."""
 
@@ -69,7 +69,7 @@ class Text:
         return self.text if self.binds >= needs else f"({self.text})"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Template:
     """A function that was read.
 

@@ -6,17 +6,17 @@ steps with tasks of its own inside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph.basic import Apply, Variable
 from ..graph.where import Line
+from ..records import field, record
 from .expression import Buffer, Expression
 
 __all__ = ["Failure", "Task"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Failure:
     """What a failed check means, in the user's terms; ``loop`` is the node it lies in, if any."""
 
@@ -27,7 +27,7 @@ class Failure:
     loop: Apply | None = None
 
 
-@dataclass
+@record()
 class Task:
     """One buffer's worth of work.
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..errors import Failed
 from ..graph.tensor import DTYPES
+from ..records import field, record
 from .expression import Buffer, Expression, Table
 from .names import Names
 from .program import Assign, Statement
@@ -42,7 +42,7 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-@dataclass
+@record()
 class Scope:
     """The body of a loop, or of the function.
 

@@ -9,12 +9,12 @@ that several draws begin with is copied for each, by `separate`. What a call doe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph.basic import Apply, Variable
 from ..graph.traverse import toposort
 from ..ops.chains import generator_before, generator_root, is_generator, refuse_second_uses
+from ..records import field, record
 
 __all__ = ["Plan", "Separated", "is_generator", "locked", "plan_of", "separate"]
 
@@ -22,7 +22,7 @@ __all__ = ["Plan", "Separated", "is_generator", "locked", "plan_of", "separate"]
 # -- one chain of draws for each generator --------------------------------------------------------
 
 
-@dataclass
+@record()
 class Separated:
     """A graph in which no generator is used twice.
 
@@ -126,7 +126,7 @@ def _like(node: Apply, inputs: Sequence[Variable]) -> Apply:
 # -- what a call does ------------------------------------------------------------------------------
 
 
-@dataclass
+@record()
 class Plan:
     """What a call does with generators.
 

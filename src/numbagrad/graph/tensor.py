@@ -5,6 +5,7 @@ Operators and methods of the variables are in ``methods.py``, Ops in ``ops/``.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -208,7 +209,9 @@ class TensorType(Type):
 
 
 def _refuse_mask(data: Any) -> None:
-    if isinstance(data, np.ma.MaskedArray):
+    # NumPy imports its masked arrays when they are first asked for: until then there are none.
+    masked = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(data, masked.MaskedArray):
         raise TypeError(
             "A masked array would lose its mask: fill it (data.filled(value)) or take what is "
             "not masked (data.compressed()) first"

@@ -12,13 +12,13 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
 from ..config import config
+from ..records import record
 from . import borrowed, cache, numbas
 from .content import key_of, key_of_function
 from .direct import Unknown, translate
@@ -34,7 +34,7 @@ _ENTRY = "numbagrad_entry"
 _lock = threading.RLock()
 
 
-@dataclass
+@record()
 class Built:
     """A compiled function.
 
@@ -51,8 +51,8 @@ class Built:
 
     seconds: dict[str, float]
     enter: Callable[[Any, Any], Any] | None
-    _make: Callable[[], Any] = field(repr=False)
-    _dispatcher: Any = field(default=None, repr=False)
+    _make: Callable[[], Any]
+    _dispatcher: Any = None
     cache: str = "off"
 
     @property

@@ -19,11 +19,11 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import config
 from ..errors import CacheWarning
+from ..records import record
 
 __all__ = ["Stored", "clear", "directory", "entries", "load", "store"]
 
@@ -32,7 +32,7 @@ _SUFFIX = ".code"
 _refused: set[str] = set()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Stored:
     """What a file holds.
 

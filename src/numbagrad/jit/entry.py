@@ -12,10 +12,10 @@ Only offsets of objects that are part of the stable interfaces of CPython and Nu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from ..records import record
 from .direct.layout import Kind, fields_of
 from .direct.values import BYTES, llvm_type, memory_type
 from .runtime import FAILED_KERNEL
@@ -57,7 +57,7 @@ declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
 """
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Argument:
     """What the entry expects.
 

@@ -9,8 +9,8 @@ and the common case costs one comparison. Neither Numba nor llvmlite is needed h
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ..records import record
 from . import _angles, _errors, _exponentials, _logarithms, _powers
 from ._ir import Body, Value, function_text, narrowed, widened
 
@@ -25,7 +25,7 @@ attributes #2 = { nounwind willreturn readnone }
 """
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Kernel:
     """A function as code.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..lazy import lazy_module
+from ..records import record
 from ._elementary import KERNELS, kernel_text, symbol
 
 __all__ = ["EXTREMES", "FUNCTIONS", "Inlined", "inlined"]
@@ -29,7 +29,7 @@ _OTHERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Inlined:
     """A function of real numbers that compiled code inlines.
 

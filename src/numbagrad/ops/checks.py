@@ -7,13 +7,14 @@ the user's terms.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from ..records import record
 
 __all__ = ["Check"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Check:
     """One condition.
 

@@ -8,7 +8,6 @@ derivatives are graphs built by walks that live a floor higher, which enter them
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -18,6 +17,7 @@ from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.tensor import TensorType
 from ..graph.type import disconnected_type
+from ..records import record
 from .chains import generator_root
 from .declared import Declared
 from .dtypes import is_discrete
@@ -26,7 +26,7 @@ from .interpret import interpret
 __all__ = ["DERIVATIVES", "Control", "Derivatives", "carries", "connections", "evaluate"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Derivatives:
     """The derivative rules of a class of Control Ops.
 

@@ -10,7 +10,6 @@ distribution is defined here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from ..graph.generators import RandomGeneratorType, copy_generator
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor
 from ..graph.type import DisconnectedType
+from ..records import record
 from .checks import Check
 from .declared import UNKNOWN, Declared, is_null, size_of
 from .dtypes import is_complex, is_continuous, is_discrete
@@ -32,7 +32,7 @@ __all__ = ["DRAWS", "Constraint", "Draw", "as_generator", "as_parameter", "as_si
 DRAWS: list[type[Draw]] = []
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Constraint:
     """What parameters have to fulfil.
 

@@ -13,7 +13,6 @@ value on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +23,7 @@ from ..graph.basic import Apply, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType, as_tensor, constant
+from ..records import record
 from .checks import Check
 from .control import Control, carries, connections, evaluate
 from .declared import size_of
@@ -32,7 +32,7 @@ from .interpret import interpret
 __all__ = ["Roles", "Scan", "conforming"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Roles:
     """Which inputs (or outputs) of a Scan are what, each as a slice of the list."""
 

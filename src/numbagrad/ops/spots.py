@@ -12,12 +12,12 @@ Here stands what such a batch is; what becomes of it from Op to Op is in ``spot_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..graph.basic import Variable
 from ..graph.registry import OPS
 from ..graph.tensor import constant
+from ..records import record
 from .diagonals import SetDiagonal
 from .indexing import part
 from .sizes import shape_tuple, size_at
@@ -95,7 +95,7 @@ def lifted(x: Any, frame: Frame) -> Any:
     return OPS["dimshuffle"](x, [*"x" * frame.ndim, *range(x.type.ndim)])
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Place:
     """Where a coordinate of the member's number stands in an array.
 
@@ -128,7 +128,7 @@ class Place:
 Places = tuple[Place | None, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Term:
     """``values`` where each coordinate of the member's number fits its place, else zero.
 

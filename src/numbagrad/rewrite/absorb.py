@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..graph.registry import OPS
 from ..graph.tensor import TensorConstant, TensorType
 from ..graph.traverse import rebuild_graph, toposort
 from ..graph.where import on_behalf_of
+from ..records import field, record, replace
 from .fold import plain_constant
 from .loop import Given, Loop, State, is_scan
 from .shapes import ShapeEnv
@@ -57,7 +57,7 @@ def absorbed(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> li
             found = rebuild_graph(found, {v: v for v in keep} | memo)
 
 
-@dataclass
+@record()
 class _Absorbing:
     """What is done about the sums over the traces of one loop."""
 

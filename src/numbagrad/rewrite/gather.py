@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config import config
@@ -18,6 +17,7 @@ from ..graph.registry import OPS
 from ..graph.traverse import toposort
 from ..ops.index_patterns import FULL, Span
 from ..ops.products import dot_tn
+from ..records import record, replace
 from .loop import Loop, State
 from .loops import new_dimensions
 from .pattern import Local, Node, Scope, on
@@ -30,7 +30,7 @@ _REVERSED = Span(None, None, -1)
 SMALL = 64
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Sum:
     """A state that adds ``left.T @ right`` in each step, or the outer product of two vectors."""
 

@@ -6,13 +6,13 @@ Rules change this form and put it together again; they stand in other files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.frozen import FrozenGraph
 from ..graph.traverse import rebuild_graph, toposort
 from ..ops.scanning import Scan
+from ..records import record, replace
 
 __all__ = ["Given", "Loop", "State", "is_scan", "numbered"]
 
@@ -37,7 +37,7 @@ def is_scan(node: Any) -> bool:
     return node is not None and isinstance(node.op, Scan)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Loop:
     """A Scan and its inputs.
 

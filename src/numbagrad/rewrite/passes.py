@@ -6,13 +6,13 @@ A pass is one walk with one list of rules; the rules themselves stand in the tab
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..graph.basic import Variable
 from ..graph.frozen import FrozenGraph
+from ..records import record
 from .absorb import absorbed
 from .algebra import ALGEBRA, CASTS
 from .around import pruned
@@ -35,7 +35,7 @@ __all__ = ["LEVELS", "PASSES", "rewrite", "simplified", "stabilized"]
 LEVELS = ("none", "fast_compile", "default")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Pass:
     """One walk.
 

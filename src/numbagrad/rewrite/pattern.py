@@ -15,7 +15,6 @@ What matching takes care of, so that no row has to:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +23,7 @@ import numpy as np
 from ..graph.basic import Variable
 from ..graph.registry import OP_CLASSES, OPS
 from ..graph.tensor import constant
+from ..records import record
 
 __all__ = [
     "Argument",
@@ -118,7 +118,7 @@ class Pattern:
         return Call("abs", (self,))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Wild(Pattern):
     """Any variable."""
 
@@ -128,7 +128,7 @@ class Wild(Pattern):
         return self.name
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Some(Pattern):
     """Any constant with one value in every place."""
 
@@ -138,7 +138,7 @@ class Some(Pattern):
         return self.name
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Number(Pattern):
     """A constant of this value."""
 
@@ -154,7 +154,7 @@ class Number(Pattern):
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "true_div": "/", "pow": "**"}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Call(Pattern):
     """An Op, by the name under which it is registered, applied to patterns."""
 
@@ -341,7 +341,7 @@ def build(expression: Pattern, bound: Bound) -> Any:
 # -- rules -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rule:
     """One identity.
 
@@ -367,7 +367,7 @@ class Rule:
     kinds: str = "biufc"
     where: Callable[..., bool] | None = None
     widening: bool = False
-    domain: tuple[float, float] = field(default=(-3.0, 3.0))
+    domain: tuple[float, float] = (-3.0, 3.0)
 
     @property
     def identity(self) -> str:
@@ -414,7 +414,7 @@ def rule(pattern: Any, result: Any, **options: Any) -> Rule:
     return Rule(pattern, _lift(result), **options)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Local:
     """A rule in Python, for what no pattern can say.
 

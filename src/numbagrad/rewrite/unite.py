@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ..graph.basic import Apply, Variable
 from ..graph.traverse import toposort
 from ..graph.where import on_behalf_of
+from ..records import record, replace
 from .loop import Loop, is_scan, numbered
 from .shapes import ShapeEnv
 
@@ -93,7 +93,7 @@ def _as_few(
     return _rebuilt(outputs, keep, joined) if joined else list(outputs)
 
 
-@dataclass
+@record()
 class _Cluster:
     """Nodes that become one.
 

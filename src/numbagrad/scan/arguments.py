@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..graph.basic import Variable
 from ..graph.tensor import TensorType, as_tensor
 from ..graph.where import here
+from ..records import record
 
 __all__ = ["Output", "Source", "as_list", "read_non_sequences", "read_outputs", "read_sequences"]
 
 
-@dataclass
+@record()
 class Source:
     """A sequence: an array of which each step gets the elements at some places around its own.
 
@@ -49,7 +49,7 @@ class Source:
         return _at(self.array.name, tap)
 
 
-@dataclass
+@record()
 class Output:
     """An output of the step function, and what is fed back of it.
 

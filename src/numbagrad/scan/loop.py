@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..graph.tensor import TensorType
 from ..graph.traverse import ancestors
 from ..ops.scanning import Scan
 from ..ops.sizes import as_scalar
+from ..records import field, record
 from .arguments import (
     Output,
     Source,
@@ -206,7 +206,7 @@ def _parameters(fn: Callable[..., Any], elements: int, earlier: int, passed: int
     return [p.name for p in signature.parameters.values() if p.kind in single]
 
 
-@dataclass
+@record()
 class _Loop:
     """A loop while it is built."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..function.shared import SharedVariable
 from ..graph.basic import Variable
 from ..graph.registry import OPS
 from ..graph.tensor import as_tensor
+from ..records import field, record
 from .arguments import complaint
 
 __all__ = ["Returned", "read_returned", "until"]
@@ -43,7 +43,7 @@ class until:
         self.condition = made if made.type.dtype == "bool" else OPS["neq"](made, 0)
 
 
-@dataclass
+@record()
 class Returned:
     """The parts of what a step function returns."""
 

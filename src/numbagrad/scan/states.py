@@ -7,7 +7,6 @@ them is changed; otherwise the error names the state and both types.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..graph.traverse import rebuild_graph
 from ..ops.indexing import subtensor
 from ..ops.requirements import required
 from ..ops.sizes import size_at
+from ..records import record
 from .arguments import Output, complaint
 
 __all__ = ["CallAgain", "State", "agree", "fixed_state", "states_of"]
@@ -29,7 +29,7 @@ class CallAgain(Exception):
     """A step can not be made of the states' new types by replacing variables in it."""
 
 
-@dataclass
+@record()
 class State:
     """A value that each step gives to the next, with the steps before that are looked at.
 

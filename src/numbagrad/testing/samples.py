@@ -5,16 +5,17 @@ NumPy is the only import, so that definitions can use it at no cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..records import field, record
+
 __all__ = ["Sample", "data", "grid", "pairs", "points", "sample", "specials"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sample:
     """One set of arguments.
 

@@ -11,7 +11,6 @@ steps in one of them: least, like the square root, if both are equal.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...graph.basic import Apply, Variable
@@ -23,6 +22,7 @@ from ...ops.declared import size_of
 from ...ops.indexing import part
 from ...ops.scanning import conforming
 from ...ops.sizes import as_scalar, product, shape_tuple
+from ...records import record
 from ..paths import is_disconnected
 from ..sweep import zeros_for
 from .linearise import Step
@@ -91,7 +91,7 @@ def by_segments(node: Apply, step: Step, given: Sequence[Variable], rule: Rule) 
     return made
 
 
-@dataclass
+@record()
 class _Kept:
     """The loop that keeps states before segments, and for each state the array of them."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ...graph.basic import Variable
 from ...ops.control import carries, connections
+from ...records import field, record
 from ...rewrite import stabilized
 from ..paths import is_null, why_null
 from ..sweep import Sweep
@@ -15,7 +15,7 @@ from ..sweep import Sweep
 __all__ = ["Step", "linearised"]
 
 
-@dataclass
+@record()
 class Step:
     """The gradients of one step.
 

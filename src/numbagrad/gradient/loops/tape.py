@@ -6,7 +6,6 @@ Which values are saved and which are computed again is decided in ``cut``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...graph.basic import Apply, Variable
@@ -14,6 +13,7 @@ from ...graph.frozen import FrozenGraph
 from ...graph.tensor import TensorType
 from ...graph.traverse import ancestors, rebuild_graph, toposort
 from ...ops.sizes import as_scalar, size_at
+from ...records import record
 from ...rewrite import simplified, stabilized
 from .cut import choose
 from .linearise import Step
@@ -21,7 +21,7 @@ from .linearise import Step
 __all__ = ["Taped", "saving_loop", "taped"]
 
 
-@dataclass
+@record()
 class Taped:
     """The reverse step over what is there on the way back, and the loop that saves it.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...kernels.inlined import EXTREMES, Inlined
+from ...records import record
 from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY
 from .expressions import Expressions
 from .function import Writer
@@ -19,7 +19,7 @@ from .values import BYTES, FLOATS, Array, Number, Unknown, llvm_type, memory_typ
 __all__ = ["Arrays", "Borrowed", "Unit"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Borrowed:
     """A function that Numba compiled, or one of ours that needs no compiler.
 

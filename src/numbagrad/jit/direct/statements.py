@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from ...records import field, record
 from .arrays import Arrays, Borrowed, Unit
 from .expressions import unified, whole
 from .layout import Kind, fields_of, kind_of, parameter
@@ -21,7 +21,7 @@ from .values import Array, Module, Number, Unknown, llvm_type, memory_type, numb
 __all__ = ["Translated", "translate"]
 
 
-@dataclass
+@record()
 class Translated:
     """LLVM IR of a printed function and its parts.
 

@@ -7,8 +7,9 @@ float make a float64.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any
+
+from ...records import record
 
 __all__ = ["Array", "Module", "Number", "Unknown", "common", "llvm_type", "memory_type", "number"]
 
@@ -28,7 +29,7 @@ BYTES = {
 FLOATS = ("float32", "float64")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Number:
     """A scalar: its dtype, the operand that holds it, whether it is certainly no negative one."""
 
@@ -37,7 +38,7 @@ class Number:
     natural: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Array:
     """A C-contiguous array.
 
@@ -58,7 +59,7 @@ class Array:
     owner: str = "null"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Module:
     """A Python object that the source names: a module, a function, a dtype."""
 
