@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import pytest
+
 from numbagrad.records import field, record, replace
 
 

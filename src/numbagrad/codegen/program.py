@@ -1,4 +1,4 @@
-"""The Program: what plan makes and emit prints, a short tree of plain dataclasses.
+"""The Program: what plan makes and emit prints, a short tree of plain records.
 
 Expressions in it are text in the names of the Program; structure (loops, stores, accumulations,
 allocations, calls, checks) is data, so that another printer can make other loops of it.

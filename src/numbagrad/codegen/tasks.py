@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..graph.printing import op_name
 from ..graph.tensor import TensorType
 from ..ops.draws import Draw
 from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
+from ..records import replace
 from .expression import Buffer, Expression, Table
 from .names import Names
 from .roots import Demand, kind_of

@@ -7,12 +7,12 @@ the very same ones where there is nothing to do.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..graph.basic import Apply, Variable
 from ..graph.traverse import rebuild_graph, toposort
 from ..graph.where import on_behalf_of
+from ..records import replace
 from .loop import Loop, is_scan
 
 __all__ = ["pruned"]

@@ -9,13 +9,13 @@ results need no array; only products of all elements with one matrix become one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..graph.basic import Apply, Constant, Variable
 from ..graph.registry import OPS
 from ..graph.tensor import TensorType
 from ..graph.traverse import rebuild_graph, toposort
+from ..records import replace
 from .fold import PURE_KINDS
 from .loop import Given, Loop
 from .pattern import Local, Node, Scope, on

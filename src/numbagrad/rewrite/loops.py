@@ -6,7 +6,6 @@ What needs to be known of the whole graph, such as which results are wanted, is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from ..graph.basic import Apply, Constant, Variable
@@ -15,6 +14,7 @@ from ..graph.tensor import TensorConstant, TensorType
 from ..graph.traverse import graph_inputs, rebuild_graph, toposort
 from ..ops.index_patterns import FULL, NEW, Part, Span
 from ..ops.stepped import after_steps
+from ..records import replace
 from .fold import plain_constant
 from .loop import Given, Loop, State, is_scan, numbered
 from .pattern import Local, Node, Scope, on
