@@ -47,6 +47,10 @@ class Settings:
         directory for caches.
     cache_limit : int
         How many bytes that may take; what was used least recently goes.
+    kept_memory : int
+        How many bytes of released arrays of 1 MiB and more are kept for the next results, as of the
+        last function that was compiled or loaded. The process never holds more than it did when
+        most was in use at once. 0 keeps none.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class Settings:
     compiler: str = "direct"
     cache: bool = True
     cache_limit: int = 2**29
+    kept_memory: int = 2**29
 
     def __post_init__(self) -> None:
         choices = {
@@ -88,6 +93,8 @@ class Settings:
                 )
         if self.cache_limit < 0:
             raise ValueError(f"config.cache_limit can not be negative; got {self.cache_limit}")
+        if not 0 <= self.kept_memory < 2**62:
+            raise ValueError(f"config.kept_memory can not be negative; got {self.kept_memory}")
         if self.statement_cap < 1:
             raise ValueError(f"config.statement_cap must be at least 1; got {self.statement_cap}")
 

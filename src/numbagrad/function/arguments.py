@@ -22,6 +22,7 @@ from .shared import SharedVariable
 
 __all__ = [
     "as_input",
+    "borrowed_outputs",
     "check_inputs",
     "collect_updates",
     "flatten_outputs",
@@ -95,6 +96,17 @@ def sparse_outputs(outputs: Any) -> dict[int, SparseMatrix]:
         outputs = list(outputs.values())
     items = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     return {k: item for k, item in enumerate(items) if isinstance(item, SparseMatrix)}
+
+
+def borrowed_outputs(outputs: Any) -> frozenset[int]:
+    """The outputs whose memory the next call may use, by position."""
+    if isinstance(outputs, Mapping):
+        outputs = list(outputs.values())
+    items = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return frozenset(
+        k for k, item in enumerate(items)
+        if isinstance(item, Out) and item.borrow and isinstance(item.variable.type, TensorType)
+    )  # fmt: skip
 
 
 def _output(item: Any, label: str) -> Variable:

@@ -1,7 +1,7 @@
 """``function``: from symbolic inputs and outputs to a Python callable.
 
 The user's arguments are put in order in ``arguments``; compiling is in ``build``, calling in
-``wrapper``.
+``calling``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ..graph.traverse import clone_replace, explicit_graph_inputs
 from ..ops.interpret import check_sizes, context_of, interpret
 from .arguments import (
     as_input,
+    borrowed_outputs,
     check_inputs,
     collect_updates,
     flatten_outputs,
@@ -42,19 +43,11 @@ from .arguments import (
     with_givens,
 )
 from .build import Compiled, CompileReport, bind_constants, compile_graph, simd_report
+from .calling import Calling, label_of
 from .generators import Plan, is_generator, plan_of
 from .io import In
 from .modes import Mode, get_mode
 from .shared import SharedVariable
-from .wrapper import (
-    array_like_compiled,
-    failure,
-    make_converter,
-    print_converter,
-    print_hidden,
-    print_wrapper,
-    refuse,
-)
 
 __all__ = ["Function", "evaluate", "function"]
 
@@ -154,8 +147,9 @@ def function(
     sparse = sparse_outputs(outputs)
     updated = list(new_values)
     maker = Maker(
-        specs, shared_ones, updated, wanted, shape_of_result, sparse, name, get_mode(mode, parallel)
-    )
+        specs, shared_ones, updated, wanted, shape_of_result, sparse, name,
+        get_mode(mode, parallel), borrowed_outputs(outputs),
+    )  # fmt: skip
     return Function(maker, trust_input)
 
 
@@ -185,6 +179,7 @@ class Maker:
         sparse: dict[int, Any],
         name: str | None,
         mode: Mode,
+        borrowed: frozenset[int] = frozenset(),
     ):
         self.inputs = list(specs)
         self.shared = list(shared_ones)
@@ -194,6 +189,8 @@ class Maker:
         self.sparse = sparse
         self.name = name
         self.mode = mode
+        #: The results, by position, whose memory the next call may use.
+        self.borrowed = borrowed
         #: The inputs whose default value each call computes anew, by position.
         self.next_defaults = [k for k, s in enumerate(specs) if s.update is not None]
         self.compiled = self.compile()
@@ -221,10 +218,14 @@ class Maker:
         return plan_of(self.fgraph.inputs, self.compiled.copies, results, kept, targets)
 
     @property
+    def extra(self) -> int:
+        """How many results are not the user's: updates."""
+        return len(self.updated) + len(self.next_defaults)
+
+    @property
     def plain(self) -> bool:
-        """Whether a call returns what compiled code does, as it is."""
-        further = self.updated or self.next_defaults or self.sparse
-        return self.result == "single" and not further
+        """Whether compiled code returns one array rather than a list."""
+        return self.result == "single" and not (self.extra or self.sparse)
 
     @property
     def fgraph(self) -> FunctionGraph:
@@ -236,6 +237,13 @@ class Maker:
 
 class Function:
     """A compiled graph; call it with arrays, positionally or by the inputs' names.
+
+    ``f(x, out=array)`` writes the result into an array and returns that; for several results
+    ``out`` is a list, or a dict where they are one, with None where a new array is wanted. Each has
+    the dtype and the shape of its result, is C-contiguous, aligned and writeable, and overlaps no
+    other; this is checked before anything is written, but for sizes that depend on values. One that
+    overlaps an argument gets a copy of a result that is computed elsewhere. (An input that is named
+    ``out`` keeps its keyword, and there is no such argument.)
 
     Attributes
     ----------
@@ -259,75 +267,24 @@ class Function:
     Function('double')
     >>> f(x=1.5), f.jitted(1.5)
     (array(3.), 3.0)
+    >>> import numpy as np
+    >>> v = tensor.dvector("v")
+    >>> place = np.empty(2)
+    >>> function([v], v * 2.0)([1.0, 2.0], out=place) is place, place
+    (True, array([2., 4.]))
     """
+
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+
+    __call__: Any
 
     def __init__(self, maker: Maker, trust_input: bool = False):
         self.maker = maker
         self.name = maker.name
         self.trust_input = trust_input
-        built = maker.compiled.built
-        enter = built.enter if built is not None else None
-        self._converters = [
-            make_converter(
-                s.variable.type, _label(k, s), s.strict, s.allow_downcast, enter is not None
-            )
-            for k, s in enumerate(maker.inputs)
-        ]
-        self._constants = [_frozen(c) for c in maker.compiled.constants]
-        self._defaults = [s.value for s in maker.inputs]
-        self._call = self._make_call(enter)
-        self._extra = len(maker.updated) + len(maker.next_defaults)
-        self._plain = maker.plain
-        self._needs_binding = any(d is not None for d in self._defaults)
-        #: The number of arguments with which a call is nothing but the call of compiled code.
-        straight = self._plain and not self._needs_binding
-        self._straight = len(self._converters) if straight else -1
-
-    def _make_call(self, enter: Any) -> Any:
-        maker, compiled = self.maker, self.maker.compiled
-        types = [s.variable.type for s in maker.inputs]
-        strict = [s.strict for s in maker.inputs]
-        plan = maker.plan_generators()
-        if enter is not None and plan is None and compiled.staged is None:
-            hidden = [*(v.container for v in maker.shared), *self._constants]
-            exact = enter(refuse, self._fail)
-            slow = print_converter(self._converters, len(hidden), exact)
-            fast = enter(slow, self._fail)
-            return print_hidden(len(types), hidden, fast) if hidden else fast
-        results = [
-            ("generator" if is_generator(v) else v.type.dtype, v.type.ndim)
-            for v in maker.fgraph.outputs
-        ]
-        core, finished = compiled.called
-        return print_wrapper(
-            types,
-            self._converters,
-            strict,
-            results,
-            core,
-            [
-                *(_reader(v) for v in maker.shared),
-                *(None for _ in compiled.copies),
-                *self._constants,
-            ],
-            self._explain_failure,
-            "single" if maker.plain else "list",
-            plan,
-            finished,
-        )
-
-    def _fail(self, status: int, pickled: bytes | None, *args: Any) -> Any:
-        """Called by machine code that ended with a status other than 0."""
-        error = failure(status, pickled)
-        raise self._explain_failure(error, args[: len(self._converters)]) from None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs and len(args) == self._straight:
-            return self._call(*args)
-        if kwargs or self._needs_binding or len(args) != len(self._converters):
-            args = self._bind(args, kwargs)
-        made = self._call(*args)
-        return made if self._plain else self._deliver(made)
+        self._calling = Calling(maker, self._explain_failure, repr(self))
+        #: A slot of the class: Python finds what is to be called there, and calls it at once.
+        self.__call__ = self._calling.quick
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -345,51 +302,9 @@ class Function:
                 )
                 for k, name in enumerate(names)
             ]
+            + [inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None)]
+            * ("out" not in names)
         )
-
-    def _bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The arguments in order, from positions, keywords and defaults."""
-        specs = self.maker.inputs
-        if len(args) > len(specs):
-            words = f"{len(specs)} argument{'s' * (len(specs) != 1)}"
-            raise InputError(f"{self!r} takes {words} ({self._names()}); got {len(args)}")
-        bound: dict[int, Any] = dict(enumerate(args))
-        for key, value in kwargs.items():
-            positions = [k for k, s in enumerate(specs) if s.name == key]
-            if len(positions) != 1:
-                what = "no" if not positions else "more than one"
-                raise InputError(f"{self!r} has {what} input named {key!r} ({self._names()})")
-            if positions[0] in bound:
-                raise InputError(f"{self!r} got two values for its input {key!r}")
-            bound[positions[0]] = value
-        for k, default in enumerate(self._defaults):
-            if k not in bound and default is not None:
-                bound[k] = default.get_value() if hasattr(default, "get_value") else default
-        missing = [_label(k, s) for k, s in enumerate(specs) if k not in bound]
-        if missing:
-            raise InputError(f"{self!r} lacks a value for {', '.join(missing)} ({self._names()})")
-        return tuple(bound[k] for k in range(len(specs)))
-
-    def _names(self) -> str:
-        return ", ".join(s.name or "an unnamed one" for s in self.maker.inputs) or "no inputs"
-
-    def _deliver(self, made: Any) -> Any:
-        """Store the updates and put the results into the shape that was asked for."""
-        if self._extra:
-            count = len(made) - self._extra
-            values = iter(made[count:])
-            for variable in self.maker.updated:
-                variable.container[0] = next(values)
-            for position in self.maker.next_defaults:
-                self._defaults[position] = next(values)
-            made = made[:count]
-        for position, matrix in self.maker.sparse.items():
-            made[position] = matrix.to_scipy(made[position])
-        if self.maker.result == "single":
-            return made[0]
-        if isinstance(self.maker.result, list):
-            return dict(zip(self.maker.result, made, strict=True))
-        return made
 
     def _explain_failure(self, error: Exception, args: Sequence[Any]) -> Exception:
         """The error in the user's terms, found by running node by node."""
@@ -439,7 +354,7 @@ class Function:
         """A Python integer that does not fit its argument."""
         for position, (spec, value) in enumerate(zip(self.maker.inputs, args, strict=True)):
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
-                label = _label(position, spec)
+                label = label_of(position, spec)
                 return InputError(f"Bad value for {label}: {value} does not fit int64")
         return None
 
@@ -471,7 +386,7 @@ class Function:
             raise NumbagradError("A function in reference mode is not compiled")
         if not compiled.constants:
             return compiled.built.dispatcher
-        return bind_constants(compiled, self._constants, self.maker.mode)
+        return bind_constants(compiled, self._calling.constants, self.maker.mode)
 
     def explain(self, code: int) -> str:
         """What ``Failed(code)``, raised by `jitted`, means."""
@@ -570,11 +485,11 @@ class Function:
         maker = self.maker
         specs = [
             (s.variable, s.name, value, s.update, s.mutable, s.strict, s.allow_downcast)
-            for s, value in zip(maker.inputs, self._defaults, strict=True)
+            for s, value in zip(maker.inputs, self._calling.defaults, strict=True)
         ]
         state = (
             maker.shared, maker.updated, maker.unoptimized, maker.result, maker.sparse, maker.name,
-            maker.mode,
+            maker.mode, maker.borrowed,
         )  # fmt: skip
         return _unpickle, (specs, state, self.trust_input)
 
@@ -588,25 +503,6 @@ def _unpickle(rows: Any, state: Any, trust_input: bool) -> Function:
         for v, n, value, update, mutable, strict, downcast in rows
     ]
     return Function(Maker(specs, *state), trust_input)
-
-
-def _label(position: int, spec: In) -> str:
-    return f"input {position} ({spec.name})" if spec.name else f"input {position}"
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    """A constant as compiled code takes it: contiguous and read-only."""
-    made = np.array(array, order="C")
-    made.setflags(write=False)
-    return made
-
-
-def _reader(variable: SharedVariable) -> Any:
-    """What fetches a shared value at each call."""
-    container = variable.container
-    if variable.type.ndim == 0 and not is_generator(variable):
-        return lambda: array_like_compiled(container[0])
-    return lambda: container[0]
 
 
 # -- eval ----------------------------------------------------------------------------------

@@ -73,19 +73,25 @@ class In:
 
 
 class Out:
-    """An output; ``borrow`` is accepted for Theano's sake, results never alias anything.
+    """An output; with ``borrow`` its array belongs to the function, which uses it again.
 
     Parameters
     ----------
     variable : Variable
     borrow : bool
+        Whether the next call of the function may write its result into the array that this call
+        returns: a loop with large results then allocates nothing. Whoever still needs a result
+        after the next call copies it. The array is never used again while its sizes differ, while
+        it overlaps an argument, or by two threads at once. By default each result is new.
 
     Examples
     --------
     >>> from numbagrad import function, tensor
-    >>> x = tensor.dscalar("x")
-    >>> function([x], Out(x + 1, borrow=True), mode="reference")(1.0)
-    array(2.)
+    >>> x = tensor.dvector("x")
+    >>> f = function([x], Out(x + 1, borrow=True))
+    >>> first = f([1.0, 2.0])
+    >>> f([5.0, 6.0]) is first, first
+    (True, array([6., 7.]))
     """
 
     def __init__(self, variable: Variable, borrow: bool = False):

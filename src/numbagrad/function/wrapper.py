@@ -1,8 +1,8 @@
 """The Python functions between the user and the compiled one, printed for each signature.
 
 Machine code that has an entry of its own takes the common case, an ndarray of the right dtype and
-memory layout, as it is, and calls `print_converter`'s function with everything else. What is
-converted is said by ``TensorType.filter``.
+memory layout, as it is, and hands everything else to ``calling``. What is converted is said by
+``TensorType.filter``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import linecache
 import pickle
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +20,15 @@ from ..graph.tensor import TensorType
 from ..jit.runtime import NO_MEMORY
 from .generators import Plan, locked
 
+if TYPE_CHECKING:
+    from .function import Maker
+
 __all__ = [
     "array_like_compiled",
     "fail",
     "failure",
     "make_converter",
-    "print_converter",
-    "print_hidden",
+    "print_call",
     "print_wrapper",
     "refuse",
 ]
@@ -161,48 +163,86 @@ def print_wrapper(
     return _made(lines, scope)
 
 
-def print_converter(
-    converters: Sequence[Callable[[Any], Any]], hidden: int, core: Callable[..., Any]
-) -> Callable[..., Any]:
-    """Make the function that converts arguments and then calls ``core``.
-
-    Parameters
-    ----------
-    converters : sequence of callable
-        For each argument; they give arrays.
-    hidden : int
-        How many further arguments there are: arrays, which are made to fit.
-    core : callable
-    """
-    names = [f"a{k}" for k in range(len(converters))]
-    further = [f"h{k}" for k in range(hidden)]
-    scope: dict[str, Any] = {"core": core, "fitting": fitting}
-    scope |= {f"convert{k}": convert for k, convert in enumerate(converters)}
-    given = [f"convert{k}({name})" for k, name in enumerate(names)]
-    given += [f"fitting({name})" for name in further]
-    lines = [f"def call({', '.join([*names, *further])}):", f"    return core({', '.join(given)})"]
-    return _made(lines, scope)
-
-
-def print_hidden(count: int, hidden: Sequence[Any], core: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function of ``count`` arguments that calls ``core`` with further ones.
+def print_call(
+    count: int,
+    hidden: Sequence[Any],
+    core: Callable[..., Any],
+    otherwise: Callable[..., Any],
+    maker: Maker,
+    defaults: list[Any],
+    lending: tuple[Any, Sequence[int], type[Exception]],
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Make the function that the user calls, and the one that delivers what compiled code made.
 
     Parameters
     ----------
     count : int
+        How many arguments a call has; ``otherwise`` gets those with others, or with keywords.
     hidden : sequence
-        Arrays, and lists whose only item is an array.
+        What compiled code takes behind them: arrays, and lists whose only item is an array.
     core : callable
+    otherwise : callable
+    maker : Maker
+        Says what is updated and returned.
+    defaults : list
+        Where next default values are stored.
+    lending : tuple
+        What takes a place for each result as well, which results are lent to the next call, and the
+        exception that says that they have other sizes.
     """
     scope: dict[str, Any] = {f"h{k}": value for k, value in enumerate(hidden)}
-    scope["core"] = core
-    names = [f"a{k}" for k in range(count)]
-    extra = [f"h{k}[0]" if isinstance(v, list) else f"h{k}" for k, v in enumerate(hidden)]
+    scope |= {"core": core, "otherwise": otherwise, "defaults": defaults}
+    given = ["*args", *(f"h{k}[0]" if isinstance(v, list) else f"h{k}"
+                        for k, v in enumerate(hidden))]  # fmt: skip
+    arguments = ", ".join(given)
+    lend, borrowed, other_shape = lending
     lines = [
-        f"def call({', '.join(names)}):",
-        f"    return core({', '.join([*names, *extra])})",
+        "def call(*args, **keywords):",
+        f"    if keywords or len(args) != {count}:",
+        "        return otherwise(*args, **keywords)",
     ]
-    return _made(lines, scope)
+    if lend is None:
+        lines.append(f"    r = core({arguments})")
+    else:
+        total = len(maker.unoptimized)
+        scope |= {"lend": lend, "OtherShapeError": other_shape, "kept": [], "Empty": IndexError}
+        item = {k: "r" if maker.plain else f"r[{k}]" for k in borrowed}
+        places = ", ".join(item.get(k, "None") for k in range(total))
+        # Whoever calls at the same time finds nothing kept.
+        lines += [
+            "    try:",
+            f"        r = lend({arguments}, *kept.pop())",
+            "    except (Empty, OtherShapeError):",
+            f"        r = core({arguments})",
+            f"    kept[:] = [({places},)]",
+        ]
+    tail = _delivery(maker, scope)
+    _made([*lines, *tail, "", "def deliver(r):", *tail], scope)
+    return scope["call"], scope["deliver"]
+
+
+def _delivery(maker: Maker, scope: dict[str, Any]) -> list[str]:
+    """The lines that store updates and return the results in the shape that was asked for."""
+    lines = []
+    total = len(maker.unoptimized)
+    count = total - maker.extra
+    for k, variable in enumerate(maker.updated):
+        scope[f"u{k}"] = variable.container
+        lines.append(f"    u{k}[0] = r[{count + k}]")
+    for k, position in enumerate(maker.next_defaults):
+        lines.append(f"    defaults[{position}] = r[{total - len(maker.next_defaults) + k}]")
+    for k, matrix in maker.sparse.items():
+        scope[f"sparse{k}"] = matrix.to_scipy
+        lines.append(f"    r[{k}] = sparse{k}(r[{k}])")
+    if isinstance(maker.result, list):
+        items = ", ".join(f"{key!r}: r[{k}]" for k, key in enumerate(maker.result))
+        lines.append(f"    return {{{items}}}")
+    elif maker.result == "single":
+        lines.append("    return r" if maker.plain else "    return r[0]")
+    else:
+        lines += [f"    del r[{count}:]"] if maker.extra else []
+        lines.append("    return r")
+    return lines
 
 
 def failure(status: int, pickled: bytes | None) -> Exception:

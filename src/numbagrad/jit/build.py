@@ -168,18 +168,15 @@ def _translated(
     kinds: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
     wanted: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.results]
     try:
-        made = translate(emitted.source, emitted.name, kinds, program.namespace, fastmath, _borrow)
-        if list(made.results) == wanted:
-            return made
+        return translate(
+            emitted.source, emitted.name, kinds, program.namespace, fastmath, _borrow, wanted
+        )
     except (Unknown, RecursionError):
         pass
     kept[0] = make()
     names = ", ".join(f"a{k}" for k in range(len(kinds)))
     source = f"def main({names}):\n    return compiled({names})\n"
-    made = translate(source, "main", kinds, {"compiled": kept[0]}, fastmath, _borrow)
-    if list(made.results) != wanted:
-        raise Unknown("results of other types")
-    return made
+    return translate(source, "main", kinds, {"compiled": kept[0]}, fastmath, _borrow, wanted)
 
 
 @lru_cache(maxsize=4096)

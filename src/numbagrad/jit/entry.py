@@ -1,10 +1,11 @@
 """The function that Python calls, in LLVM IR: from objects to numbers and arrays and back.
 
-It is a ``METH_FASTCALL`` function of CPython's. Arguments in the common case (an ndarray of the
-right dtype, contiguous; a number) go straight to compiled code, everything else to a Python
-function. The entry's ``self`` is a tuple: what to call with arguments that are out of the ordinary,
-and what to call with a status, Numba's pickled exception and the arguments when compiled code
-failed.
+It is a ``METH_FASTCALL | METH_KEYWORDS`` function of CPython's. Arguments in the common case (an
+ndarray of the right dtype, contiguous; a number) go straight to compiled code, everything else,
+keywords too, to a Python function. As many further arguments as there are results say where those
+are to be written: an array that fits and overlaps nothing, or None. The entry's ``self`` is a
+tuple: what to call with arguments that are out of the ordinary, and what to call with a status,
+Numba's pickled exception and the arguments when compiled code failed.
 
 Only offsets of objects that are part of the stable interfaces of CPython and NumPy are used.
 """
@@ -47,6 +48,7 @@ declare ptr @PyCapsule_New(ptr, ptr, ptr)
 declare ptr @numbagrad_new_array(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
 declare i32 @numbagrad_set_base(ptr, ptr)
 declare void @numbagrad_drop(ptr)
+declare i1 @numbagrad_given(ptr, i64, i64, ptr, ptr, ptr)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
 @PyFloat_Type = external global i8
 @PyLong_Type = external global i8
@@ -130,12 +132,13 @@ def entry_text(
         Whether the call returns a list.
     """
     write = _Text()
-    write.need(write.make(f"icmp eq i64 %nargs, {len(arguments)}"), "slow")
+    struct = f"{{ {', '.join(t for kind in results for t in fields_of(kind))} }}"
+    write.need(write.make("icmp eq ptr %keywords, null"), "slow")
+    _take_results(write, results, struct, len(arguments))
     passed: list[str] = []
     for position, argument in enumerate(arguments):
         item = _element(write, "%args", position)
         passed += _unpacked(write, item, argument, "slow")
-    struct = f"{{ {', '.join(t for kind in results for t in fields_of(kind))} }}"
     write.put("store ptr null, ptr %excinfo")
     thread = write.make("call ptr @PyEval_SaveThread()")
     status = write.make(f"call i32 @{main}({', '.join(['ptr %out', 'ptr %excinfo', *passed])})")
@@ -148,14 +151,53 @@ def entry_text(
     )
     most = max([1, *(ndim or 0 for _, ndim in results)])
     head = [
-        "define ptr @numbagrad_entry(ptr %self, ptr %args, i64 %nargs) #0 {",
+        _wanted(results, struct),
+        "define ptr @numbagrad_entry(ptr %self, ptr %args, i64 %nargs, ptr %keywords) #0 {",
         "entry:",
         f"  %out = alloca {struct}",
+        f"  %taken = alloca [{max(len(results), 1)} x ptr]",
         "  %excinfo = alloca ptr",
         f"  %dims = alloca [{most} x i64]",
         f"  %failure = alloca [{len(arguments) + 2} x ptr]",
     ]
     return "\n".join([_DECLARATIONS, symbols, *head, *write.lines, "}\n"])
+
+
+def _place(struct: str, position: int) -> str:
+    """The place of a result's field."""
+    return f"getelementptr inbounds {struct}, ptr %out, i32 0, i32 {position}"
+
+
+def _wanted(results: Sequence[Kind], struct: str) -> str:
+    """For each result the number of its dtype, its rank, and where its data is left in ``out``."""
+    rows, position = [], 0
+    for dtype, ndim in results:
+        place = f"getelementptr({struct}, ptr null, i32 0, i32 {position + (ndim is not None)})"
+        offset = f"ptrtoint(ptr {place} to i64)"
+        rows.append(f"{_WANTED} {{ i32 {np.dtype(dtype).num}, i32 {ndim or 0}, i64 {offset} }}")
+        position += len(fields_of((dtype, ndim)))
+    return f"@wanted = internal constant [{len(rows)} x {_WANTED}] [{', '.join(rows)}]"
+
+
+def _take_results(write: _Text, results: Sequence[Kind], struct: str, inputs: int) -> None:
+    """Note which arrays are given for results, if any are."""
+    position = 0
+    for k, kind in enumerate(results):
+        write.put(f"store ptr null, ptr {write.make(f'getelementptr ptr, ptr %taken, i64 {k}')}")
+        if kind[1] is not None:
+            write.put(f"store ptr null, ptr {write.make(_place(struct, position + 1))}")
+        position += len(fields_of(kind))
+    plain = write.make(f"icmp eq i64 %nargs, {inputs}")
+    write.put(f"br i1 {plain}, label %usual, label %more, !prof !1")
+    write.start("more")
+    write.need(write.make(f"icmp eq i64 %nargs, {inputs + len(results)}"), "slow")
+    fine = write.make(
+        f"call i1 @numbagrad_given(ptr %args, i64 {inputs}, i64 {len(results)}, ptr @wanted, "
+        "ptr %out, ptr %taken)"
+    )
+    write.need(fine, "slow")
+    write.put("br label %usual")
+    write.start("usual")
 
 
 def _element(write: _Text, array: str, position: int) -> str:
@@ -201,6 +243,8 @@ def _need_like(write: _Text, item: str, dtype: str, ndim: int, wanted: int, slow
     both = write.make(f"and i1 {rank}, {flat}")
     write.need(write.make(f"and i1 {good}, {both}"), slow)
 
+
+_WANTED = "{ i32, i32, i64 }"
 
 _PYTHON = {
     "float64": "PyFloat_Type",
@@ -282,8 +326,8 @@ def _deliver(write: _Text, results: Sequence[Kind], struct: str, as_list: bool) 
     """Make objects of the results."""
     made: list[str] = []
     position = 0
-    for kind in results:
-        made.append(_result(write, kind, struct, position))
+    for k, kind in enumerate(results):
+        made.append(_taken_or_made(write, k, kind, struct, position))
         position += len(fields_of(kind))
     if made and not as_list:
         write.put(f"ret ptr {made[0]}")
@@ -294,12 +338,37 @@ def _deliver(write: _Text, results: Sequence[Kind], struct: str, as_list: bool) 
     write.put(f"ret ptr {everything}")
 
 
+def _taken_or_made(write: _Text, k: int, kind: Kind, struct: str, position: int) -> str:
+    """The array that was given for a result, or a new one."""
+    dtype, ndim = kind
+    given, fresh, done = write.label("given"), write.label("fresh"), write.label("result")
+    array = write.field("%taken", 8 * k, "ptr")
+    test = write.make(f"icmp eq ptr {array}, null")
+    write.put(f"br i1 {test}, label %{fresh}, label %{given}, !prof !1")
+    write.start(given)
+    first = write.make(_place(struct, position))
+    if ndim is None:
+        data = write.field(array, 16, "ptr")
+        number = write.make(f"load {memory_type(dtype)}, ptr {first}")
+        write.put(f"store {memory_type(dtype)} {number}, ptr {data}")
+    else:
+        # What compiled code made elsewhere it has copied.
+        owner = write.make(f"load ptr, ptr {first}")
+        write.put(f"call void @numbagrad_release(ptr {owner})")
+    write.put(f"call void @Py_IncRef(ptr {array})")
+    one = _arrive(write, array, done)
+    write.start(fresh)
+    two = _arrive(write, _result(write, kind, struct, position), done)
+    write.start(done)
+    sources = ", ".join(f"[ {text}, %{block} ]" for text, block in (one, two))
+    return write.make(f"phi ptr {sources}")
+
+
 def _result(write: _Text, kind: Kind, struct: str, position: int) -> str:
     dtype, ndim = kind
 
     def item(offset: int, type_: str) -> str:
-        place = f"getelementptr inbounds {struct}, ptr %out, i32 0, i32 {position + offset}"
-        return write.make(f"load {type_}, ptr {write.make(place)}")
+        return write.make(f"load {type_}, ptr {write.make(_place(struct, position + offset))}")
 
     if ndim is None:
         array = _new_array(write, dtype, 0, "null", 0)
@@ -349,7 +418,9 @@ def _slow_and_failed(write: _Text, status: str, given: int) -> None:
     write.put("ret ptr null")
     write.start("slow")
     slow = write.make("call ptr @PyTuple_GetItem(ptr %self, i64 0)")
-    made = write.make(f"call ptr @PyObject_Vectorcall(ptr {slow}, ptr %args, i64 %nargs, ptr null)")
+    made = write.make(
+        f"call ptr @PyObject_Vectorcall(ptr {slow}, ptr %args, i64 %nargs, ptr %keywords)"
+    )
     write.put(f"ret ptr {made}")
     write.start("failed")
     code = write.make(f"sext i32 {status} to i64")

@@ -7,6 +7,7 @@ it. LLVM ends the process at a symbol that it can not find, so all are looked up
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import sys
 import sysconfig
@@ -18,33 +19,15 @@ import llvmlite
 import llvmlite.binding as llvm
 import numpy as np
 
+from ..config import config
 from ..kernels import symbols
+from .process import PROCESS, PROCESS_SYMBOLS
 from .runtime import RUNTIME, SHARED
 
 __all__ = ["Loaded", "MissingSymbolError", "compile_text", "isolated", "supported", "target_name"]
 
-_METH_FASTCALL = 0x80
+_METH_FASTCALL_KEYWORDS = 0x82
 _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
-
-_DROP = """
-declare ptr @PyCapsule_GetPointer(ptr, ptr)
-declare void @free(ptr)
-define void @numbagrad_drop_block(ptr %capsule) {
-  %block = call ptr @PyCapsule_GetPointer(ptr %capsule, ptr null)
-  %old = load i64, ptr %block
-  %new = add i64 %old, -1
-  store i64 %new, ptr %block
-  %last = icmp eq i64 %new, 0
-  br i1 %last, label %free, label %done
-free:
-  %info = getelementptr i8, ptr %block, i64 16
-  %raw = load ptr, ptr %info
-  call void @free(ptr %raw)
-  br label %done
-done:
-  ret void
-}
-"""
 
 
 class MissingSymbolError(Exception):
@@ -84,12 +67,27 @@ def _set_up() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     # The first engine makes the symbols of this process known to LLVM.
-    engine = _new_engine(_DROP)
+    first = _new_engine("")
+    llvm.add_symbol("numbagrad_ndarray", id(np.ndarray))
+    engine = _new_engine(PROCESS)
     engine.finalize_object()
-    # The destructor of results' memory: results outlive the function that made them.
-    llvm.add_symbol("numbagrad_drop", engine.get_function_address("numbagrad_drop_block"))
+    for symbol, name in PROCESS_SYMBOLS.items():
+        llvm.add_symbol(symbol, engine.get_function_address(name))
     _register_process_symbols()
-    return engine
+    word = ctypes.c_int64.from_address
+    lock, count, kept = (
+        word(engine.get_global_value_address(f"numbagrad_{name}"))
+        for name in ("lock", "count", "kept")
+    )
+
+    def after_fork() -> None:
+        # Whoever held the lock is not in this process: what is kept is in no known state.
+        if lock.value:
+            count.value = kept.value = lock.value = 0
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=after_fork)
+    return first, engine
 
 
 @lru_cache(maxsize=1)
@@ -128,7 +126,6 @@ def _register_process_symbols() -> None:
     table = ctypes.cast(pointer, ctypes.POINTER(ctypes.c_void_p))
     llvm.add_symbol("numbagrad_new_array", table[_NEW_FROM_DESCR])
     llvm.add_symbol("numbagrad_set_base", table[_SET_BASE_OBJECT])
-    llvm.add_symbol("numbagrad_ndarray", id(np.ndarray))
     for name in _DTYPES:
         llvm.add_symbol(f"numbagrad_dtype_{name}", id(_DTYPES[name]))
         llvm.add_symbol(f"numbagrad_scalar_{name}", id(_DTYPES[name].type))
@@ -241,7 +238,9 @@ class Loaded:
     """
 
     def __init__(self, code: bytes, outside: Iterable[str]):
-        _set_up()
+        _, shared = _set_up()
+        limit = shared.get_global_value_address("numbagrad_limit")
+        ctypes.c_int64.from_address(limit).value = config.kept_memory
         for name in outside:
             if llvm.address_of_symbol(name) is None:
                 _provide(name)
@@ -253,7 +252,7 @@ class Loaded:
     def function(self, name: str, bound: tuple[Any, ...]) -> Any:
         """The builtin function of that symbol, whose ``self`` is the tuple ``bound``."""
         address = self.engine.get_function_address(name)
-        definition = _MethodDef(b"numbagrad", address, _METH_FASTCALL, None)
+        definition = _MethodDef(b"numbagrad", address, _METH_FASTCALL_KEYWORDS, None)
         return _new_function(ctypes.addressof(definition), (*bound, self, definition), name)
 
 

@@ -5,19 +5,26 @@ destructor, its argument, data, size), so that kernels that Numba compiled and p
 each other arrays. Only the texts and the numbers of statuses live here.
 """
 
-__all__ = ["FAILED_KERNEL", "FAILED_SHAPE", "NO_MEMORY", "RUNTIME", "SHARED"]
+from .process import LARGE
+
+__all__ = ["FAILED_GIVEN", "FAILED_KERNEL", "FAILED_SHAPE", "NO_MEMORY", "RUNTIME", "SHARED"]
 
 #: Statuses that compiled code returns, besides 0 and the codes of failed checks.
 NO_MEMORY = -1
 FAILED_KERNEL = -2
 FAILED_SHAPE = -3
+#: An array that the caller wants a result to be written into has another shape.
+FAILED_GIVEN = -4
 
-#: Part of every module. ``dtor_info``, the third word, holds what malloc gave.
-RUNTIME = """
+#: Part of every module. ``dtor_info``, the third word, holds what malloc gave; the seventh, which
+#: Numba leaves alone, the size of a large block, which is kept when it is released.
+RUNTIME = f"""
 declare noalias ptr @malloc(i64)
 declare void @free(ptr)
+declare noalias ptr @numbagrad_take(i64)
+declare void @numbagrad_keep(ptr, i64)
 
-define internal noalias ptr @numbagrad_new(i64 %size) #2 {
+define internal noalias ptr @numbagrad_new(i64 %size) #2 {{
   %negative = icmp slt i64 %size, 0
   br i1 %negative, label %fail, label %try
 try:
@@ -25,10 +32,22 @@ try:
   %over = icmp slt i64 %whole, 0
   br i1 %over, label %fail, label %get
 get:
-  %raw = call ptr @malloc(i64 %whole)
-  %none = icmp eq ptr %raw, null
+  %large = icmp sge i64 %whole, {LARGE}
+  br i1 %large, label %much, label %little
+little:
+  %own = call ptr @malloc(i64 %whole)
+  %none = icmp eq ptr %own, null
   br i1 %none, label %fail, label %made
+much:
+  %kept = call ptr @numbagrad_take(i64 %whole)
+  %no.more = icmp eq ptr %kept, null
+  br i1 %no.more, label %fail, label %known
+known:
+  %real = load i64, ptr %kept
+  br label %made
 made:
+  %raw = phi ptr [ %own, %little ], [ %kept, %known ]
+  %capacity = phi i64 [ 0, %little ], [ %real, %known ]
   %address = ptrtoint ptr %raw to i64
   %up = add i64 %address, 63
   %even = and i64 %up, -64
@@ -45,19 +64,46 @@ made:
   store i64 %size, ptr %size.at
   %external = getelementptr i8, ptr %block, i64 40
   store ptr null, ptr %external
+  %capacity.at = getelementptr i8, ptr %block, i64 48
+  store i64 %capacity, ptr %capacity.at
   ret ptr %block
 fail:
   ret ptr null
-}
+}}
 
-define internal void @numbagrad_free(ptr %block) #2 {
+define internal void @numbagrad_free(ptr %block) #2 {{
   %info = getelementptr i8, ptr %block, i64 16
   %raw = load ptr, ptr %info
+  %capacity.at = getelementptr i8, ptr %block, i64 48
+  %capacity = load i64, ptr %capacity.at
+  %large = icmp ne i64 %capacity, 0
+  br i1 %large, label %much, label %little
+much:
+  call void @numbagrad_keep(ptr %raw, i64 %capacity)
+  ret void
+little:
   call void @free(ptr %raw)
   ret void
-}
+}}
 
-define internal void @numbagrad_retain(ptr %block) #3 {
+; Memory for a result: what the caller gave, or the data of a new block.
+define internal noalias ptr @numbagrad_result(ptr %given, i64 %size) #2 {{
+  %none = icmp eq ptr %given, null
+  br i1 %none, label %new, label %have
+have:
+  ret ptr %given
+new:
+  %block = call ptr @numbagrad_new(i64 %size)
+  %failed = icmp eq ptr %block, null
+  br i1 %failed, label %fail, label %made
+made:
+  %data = getelementptr i8, ptr %block, i64 64
+  ret ptr %data
+fail:
+  ret ptr null
+}}
+
+define internal void @numbagrad_retain(ptr %block) #3 {{
   %none = icmp eq ptr %block, null
   br i1 %none, label %done, label %count
 count:
@@ -67,9 +113,9 @@ count:
   br label %done
 done:
   ret void
-}
+}}
 
-define internal void @numbagrad_release(ptr %block) #3 {
+define internal void @numbagrad_release(ptr %block) #3 {{
   %none = icmp eq ptr %block, null
   br i1 %none, label %done, label %count
 count:
@@ -83,14 +129,14 @@ free:
   br label %done
 done:
   ret void
-}
+}}
 
-attributes #0 = { nounwind noinline }
-attributes #1 = { nounwind willreturn memory(none) }
-attributes #2 = { nounwind noinline }
-attributes #3 = { nounwind alwaysinline }
-!0 = !{!"branch_weights", i32 1, i32 100000}
-!1 = !{!"branch_weights", i32 100000, i32 1}
+attributes #0 = {{ nounwind noinline }}
+attributes #1 = {{ nounwind willreturn memory(none) }}
+attributes #2 = {{ nounwind noinline }}
+attributes #3 = {{ nounwind alwaysinline }}
+!0 = !{{!"branch_weights", i32 1, i32 100000}}
+!1 = !{{!"branch_weights", i32 100000, i32 1}}
 """
 
 #: What kernels compiled by Numba call; linked in where they do.

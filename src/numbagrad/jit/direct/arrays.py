@@ -71,6 +71,9 @@ class Arrays(Expressions):
         The slots of references, by the register of a new array.
     loops : list
         The labels to which the open loops continue and break.
+    aim : str
+        Where the caller wants the next new array: the pointer, null if it is left to us; empty
+        where nobody could have asked for it.
     """
 
     def __init__(self, unit: Unit):
@@ -79,6 +82,7 @@ class Arrays(Expressions):
         self.owners: dict[str, None] = {}
         self.fresh: dict[str, str] = {}
         self.loops: list[tuple[str, str]] = []
+        self.aim = ""
 
     # -- memory ----------------------------------------------------------------------------
 
@@ -144,10 +148,27 @@ class Arrays(Expressions):
             over = write.make(f"extractvalue {{ i64, i1 }} {pair}, 1")
             self._stop_unless(write.make(f"xor i1 {over}, true"), NO_MEMORY)
             total = write.make(f"extractvalue {{ i64, i1 }} {pair}, 0")
+        if self.aim:
+            return self._new_result(extents, dtype, total)
         owner = write.make(f"call noalias ptr @numbagrad_new(i64 {total})")
         self._stop_unless(write.make(f"icmp ne ptr {owner}, null"), NO_MEMORY)
         self._hold(owner)
         data = write.make(f"getelementptr inbounds i8, ptr {owner}, i64 64")
+        return Array(dtype, data, tuple(extents), owner)
+
+    def _new_result(self, extents: Sequence[str], dtype: str, bytes_: str) -> Array:
+        """An array where the caller wants it, or else a new one.
+
+        What is given overlaps nothing that the function reads, so it is as good as new memory. The
+        owner is told from the data for LLVM's sake, which then knows that both are one block.
+        """
+        write, given, self.aim = self.writer, self.aim, ""
+        data = write.make(f"call noalias ptr @numbagrad_result(ptr {given}, i64 {bytes_})")
+        self._stop_unless(write.make(f"icmp ne ptr {data}, null"), NO_MEMORY)
+        ours = write.make(f"icmp eq ptr {given}, null")
+        block = write.make(f"getelementptr i8, ptr {data}, i64 -64")
+        owner = write.make(f"select i1 {ours}, ptr {block}, ptr null")
+        self._hold(owner)
         return Array(dtype, data, tuple(extents), owner)
 
     def _allocation(self, target: Any, arguments: Sequence[Any]) -> Array:
@@ -162,6 +183,7 @@ class Arrays(Expressions):
         elif isinstance(fill, Number):
             dtype = fill.dtype
         llvm_type(dtype)
+        align = BYTES[dtype] if self.aim else 64
         made = self._new(shape, dtype)
         write = self.writer
         if target is np.zeros:
@@ -170,7 +192,7 @@ class Arrays(Expressions):
                 "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1 immarg)"
             )
             write.put(
-                f"call void @llvm.memset.p0.i64(ptr align 64 {made.data}, i8 0, i64 {bytes_}, "
+                f"call void @llvm.memset.p0.i64(ptr align {align} {made.data}, i8 0, i64 {bytes_}, "
                 "i1 false)"
             )
         elif fill is not None:

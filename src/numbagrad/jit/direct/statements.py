@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...records import field, record
-from .arrays import Arrays, Borrowed, Unit
+from .arrays import Borrowed, Unit
 from .expressions import unified, whole
+from .given import Given
 from .layout import Kind, fields_of, kind_of, parameter
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
@@ -47,6 +48,7 @@ def translate(
     namespace: Mapping[str, Any],
     fastmath: bool,
     borrow: Callable[[Any, Sequence[Kind]], Borrowed],
+    results: Sequence[Kind],
 ) -> Translated:
     """Translate printed source.
 
@@ -62,19 +64,24 @@ def translate(
         Whether sums may be reassociated and products contracted.
     borrow : callable
         ``borrow(function, kinds)`` has Numba compile a function for such arguments.
+    results : sequence of Kind
+        What the function is expected to return. When it is called, the field of ``out`` with an
+        array's data holds where the caller wants it, with its sizes behind, or null.
 
     Raises
     ------
     Unknown
-        If the source has something that is not known here.
+        If the source has something that is not known here, or returns something else.
     """
     parsed = ast.parse(source)
     functions = {f.name: f for f in parsed.body if isinstance(f, ast.FunctionDef)}
     unit = _Source(functions, namespace, "reassoc contract" if fastmath else "", borrow)
-    results = unit.function(name, list(parameters), "numbagrad_main")
+    made = unit.function(name, list(parameters), "numbagrad_main", results)
+    if list(made) != list(results):
+        raise Unknown("results of other types")
     declarations = [*unit.declared.values(), *unit.foreign.values()]
     text = "\n".join([*declarations, *unit.texts])
-    return Translated(text, "numbagrad_main", results, unit.borrowed)
+    return Translated(text, "numbagrad_main", made, unit.borrowed)
 
 
 class _Again(Exception):
@@ -106,11 +113,17 @@ class _Source(Unit):
             self.made[key] = symbol, self.function(name, kinds, symbol)
         return self.made[key]
 
-    def function(self, name: str, kinds: Sequence[Kind], symbol: str) -> tuple[Kind, ...]:
+    def function(
+        self,
+        name: str,
+        kinds: Sequence[Kind],
+        symbol: str,
+        wanted: Sequence[Kind] = (),
+    ) -> tuple[Kind, ...]:
         """Write a function; what it returns."""
         slotted: dict[str, str] = {}
         for _ in range(100):
-            body = _Body(self, self.functions[name], kinds, slotted)
+            body = _Body(self, self.functions[name], kinds, slotted, wanted)
             try:
                 text = body.text(symbol)
             except _Again:
@@ -120,7 +133,7 @@ class _Source(Unit):
         raise Unknown("names whose dtypes do not settle")
 
 
-class _Body(Arrays):
+class _Body(Given):
     """One function.
 
     Parameters
@@ -136,8 +149,9 @@ class _Body(Arrays):
         function: ast.FunctionDef,
         kinds: Sequence[Kind],
         slotted: dict[str, str],
+        wanted: Sequence[Kind],
     ):
-        super().__init__(unit)
+        super().__init__(unit, function, wanted)
         self.node = function
         self.kinds = kinds
         self.slotted = slotted
@@ -163,6 +177,7 @@ class _Body(Arrays):
             else:
                 self.variables[name] = made
         self._last = _last_mentions(self.node.body)
+        self.fetch_given()
         self._body(self.node.body, top=True)
         if not write.closed and self.results is None:
             self._return(())
@@ -268,11 +283,15 @@ class _Body(Arrays):
             method = getattr(self, f"_do_{type(statement).__name__}", None)
             if method is None:
                 raise Unknown(type(statement).__name__)
+            if top:
+                self.take_aim(statement)
             method(statement)
             if self.writer.closed:
                 return
             for name in self._last.get(position, ()) if top else ():
                 self._let_go(name)
+            if top:
+                self.check_given(position)
 
     def _let_go(self, name: str) -> None:
         """Release what a name holds: it is not mentioned any more."""
@@ -436,6 +455,7 @@ class _Body(Arrays):
             self.results = kinds
         elif self.results != kinds:
             raise Unknown("results of different types")
+        values = self.deliver_given(values)
         struct = f"{{ {', '.join(t for k in kinds for t in fields_of(k))} }}"
         position = 0
         for value in values:
