@@ -67,6 +67,8 @@ class Calling:
         self.positions: dict[str | None, list[int]] = {}
         for k, spec in enumerate(maker.inputs):
             self.positions.setdefault(spec.name, []).append(k)
+        #: No keyword stands for two inputs.
+        self.names = [s.name if len(self.positions[s.name]) == 1 else None for s in maker.inputs]
         self.converters = [
             make_converter(
                 s.variable.type, label_of(k, s), s.strict, s.allow_downcast, enter is not None
@@ -146,7 +148,10 @@ class Calling:
         if not keywords and len(args) == len(self.converters):
             return self._converted(*args)
         out = keywords.pop("out", None) if "out" not in self.positions else None
-        if keywords or len(args) != len(self.converters):
+        names = self.names[len(args) :]
+        if len(args) + len(keywords) == len(self.names) and keywords.keys() == set(names):
+            args = (*args, *map(keywords.__getitem__, names))
+        else:
             args = self.bind(args, keywords)
         return self.quick(*args) if out is None else self._into(args, out)
 

@@ -23,10 +23,7 @@ from .runtime import FAILED_KERNEL
 
 __all__ = ["Argument", "entry_text", "outside_symbols"]
 
-#: A result of so many bytes is copied to memory of NumPy's; larger ones are handed over.
-COPIED = 1024
 _CONTIGUOUS_ALIGNED = 0x101
-_WRITEABLE_TOO = 0x501
 
 _DECLARATIONS = """
 declare ptr @PyTuple_GetItem(ptr, i64)
@@ -44,12 +41,9 @@ declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare ptr @PyObject_Vectorcall(ptr, ptr, i64, ptr)
 declare ptr @PyBytes_FromStringAndSize(ptr, i64)
-declare ptr @PyCapsule_New(ptr, ptr, ptr)
-declare ptr @numbagrad_new_array(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
-declare i32 @numbagrad_set_base(ptr, ptr)
-declare void @numbagrad_drop(ptr)
+declare ptr @numbagrad_made_array(ptr, i32, i64, ptr, ptr)
+declare ptr @numbagrad_made_number(ptr, ptr)
 declare i1 @numbagrad_given(ptr, i64, i64, ptr, ptr, ptr)
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
 @PyFloat_Type = external global i8
 @PyLong_Type = external global i8
 @PyBool_Type = external global i8
@@ -149,7 +143,6 @@ def entry_text(
     symbols = "\n".join(
         f"@{name} = external global i8" for name in outside_symbols(arguments, results)
     )
-    most = max([1, *(ndim or 0 for _, ndim in results)])
     head = [
         _wanted(results, struct),
         "define ptr @numbagrad_entry(ptr %self, ptr %args, i64 %nargs, ptr %keywords) #0 {",
@@ -157,7 +150,6 @@ def entry_text(
         f"  %out = alloca {struct}",
         f"  %taken = alloca [{max(len(results), 1)} x ptr]",
         "  %excinfo = alloca ptr",
-        f"  %dims = alloca [{most} x i64]",
         f"  %failure = alloca [{len(arguments) + 2} x ptr]",
     ]
     return "\n".join([_DECLARATIONS, symbols, *head, *write.lines, "}\n"])
@@ -327,7 +319,7 @@ def _deliver(write: _Text, results: Sequence[Kind], struct: str, as_list: bool) 
     made: list[str] = []
     position = 0
     for k, kind in enumerate(results):
-        made.append(_taken_or_made(write, k, kind, struct, position))
+        made.append(_result(write, k, kind, struct, position))
         position += len(fields_of(kind))
     if made and not as_list:
         write.put(f"ret ptr {made[0]}")
@@ -338,78 +330,23 @@ def _deliver(write: _Text, results: Sequence[Kind], struct: str, as_list: bool) 
     write.put(f"ret ptr {everything}")
 
 
-def _taken_or_made(write: _Text, k: int, kind: Kind, struct: str, position: int) -> str:
+def _result(write: _Text, k: int, kind: Kind, struct: str, position: int) -> str:
     """The array that was given for a result, or a new one."""
     dtype, ndim = kind
-    given, fresh, done = write.label("given"), write.label("fresh"), write.label("result")
-    array = write.field("%taken", 8 * k, "ptr")
-    test = write.make(f"icmp eq ptr {array}, null")
-    write.put(f"br i1 {test}, label %{fresh}, label %{given}, !prof !1")
-    write.start(given)
-    first = write.make(_place(struct, position))
-    if ndim is None:
-        data = write.field(array, 16, "ptr")
-        number = write.make(f"load {memory_type(dtype)}, ptr {first}")
-        write.put(f"store {memory_type(dtype)} {number}, ptr {data}")
-    else:
-        # What compiled code made elsewhere it has copied.
-        owner = write.make(f"load ptr, ptr {first}")
-        write.put(f"call void @numbagrad_release(ptr {owner})")
-    write.put(f"call void @Py_IncRef(ptr {array})")
-    one = _arrive(write, array, done)
-    write.start(fresh)
-    two = _arrive(write, _result(write, kind, struct, position), done)
-    write.start(done)
-    sources = ", ".join(f"[ {text}, %{block} ]" for text, block in (one, two))
-    return write.make(f"phi ptr {sources}")
-
-
-def _result(write: _Text, kind: Kind, struct: str, position: int) -> str:
-    dtype, ndim = kind
-
-    def item(offset: int, type_: str) -> str:
-        return write.make(f"load {type_}, ptr {write.make(_place(struct, position + offset))}")
-
-    if ndim is None:
-        array = _new_array(write, dtype, 0, "null", 0)
-        data = write.field(array, 16, "ptr")
-        write.put(f"store {memory_type(dtype)} {item(0, memory_type(dtype))}, ptr {data}")
+    field = write.make(_place(struct, position))
+    taken = write.field("%taken", 8 * k, "ptr")
+    known = f"ptr @numbagrad_dtype_{dtype}"
+    if ndim is not None:
+        shape = f"i32 {ndim}, i64 {BYTES[dtype]}"
+        given = f"{known}, {shape}, ptr {field}, ptr {taken}"
+        array = write.make(f"call ptr @numbagrad_made_array({given})")
+        write.need(write.make(f"icmp ne ptr {array}, null"), "nothing")
         return array
-    owner, data = item(0, "ptr"), item(1, "ptr")
-    bytes_ = str(BYTES[dtype])
-    for axis in range(ndim):
-        extent = item(2 + axis, "i64")
-        place = write.make(f"getelementptr i64, ptr %dims, i64 {axis}")
-        write.put(f"store i64 {extent}, ptr {place}")
-        bytes_ = write.make(f"mul i64 {bytes_}, {extent}")
-    small = write.make(f"icmp ule i64 {bytes_}, {COPIED}")
-    foreign = write.make(f"icmp eq ptr {owner}, null")
-    test = write.make(f"or i1 {small}, {foreign}")
-    copy, hand, done = write.label("copy"), write.label("hand"), write.label("array")
-    write.put(f"br i1 {test}, label %{copy}, label %{hand}")
-    write.start(copy)
-    copied = _new_array(write, dtype, ndim, "null", 0)
-    target = write.field(copied, 16, "ptr")
-    write.put(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {data}, i64 {bytes_}, i1 false)")
-    write.put(f"call void @numbagrad_release(ptr {owner})")
-    first = _arrive(write, copied, done)
-    write.start(hand)
-    handed = _new_array(write, dtype, ndim, data, _WRITEABLE_TOO)
-    capsule = write.make(f"call ptr @PyCapsule_New(ptr {owner}, ptr null, ptr @numbagrad_drop)")
-    write.make(f"call i32 @numbagrad_set_base(ptr {handed}, ptr {capsule})")
-    second = _arrive(write, handed, done)
-    write.start(done)
-    sources = ", ".join(f"[ {text}, %{block} ]" for text, block in (first, second))
-    return write.make(f"phi ptr {sources}")
-
-
-def _new_array(write: _Text, dtype: str, ndim: int, data: str, flags: int) -> str:
-    write.put(f"call void @Py_IncRef(ptr @numbagrad_dtype_{dtype})")
-    array = write.make(
-        f"call ptr @numbagrad_new_array(ptr @numbagrad_ndarray, ptr @numbagrad_dtype_{dtype}, "
-        f"i32 {ndim}, ptr %dims, ptr null, ptr {data}, i32 {flags}, ptr null)"
-    )
+    array = write.make(f"call ptr @numbagrad_made_number({known}, ptr {taken})")
     write.need(write.make(f"icmp ne ptr {array}, null"), "nothing")
+    data = write.field(array, 16, "ptr")
+    number = write.make(f"load {memory_type(dtype)}, ptr {field}")
+    write.put(f"store {memory_type(dtype)} {number}, ptr {data}")
     return array
 
 

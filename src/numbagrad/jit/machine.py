@@ -7,6 +7,7 @@ it. LLVM ends the process at a symbol that it can not find, so all are looked up
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import re
 import sys
@@ -21,6 +22,7 @@ import numpy as np
 
 from ..config import config
 from ..kernels import symbols
+from . import cache
 from .process import PROCESS, PROCESS_SYMBOLS
 from .runtime import RUNTIME, SHARED
 
@@ -61,6 +63,31 @@ def _new_engine(text: str) -> Any:
     return llvm.create_mcjit_compiler(module, _new_machine())
 
 
+def _engine_of(code: bytes) -> Any:
+    """An engine with the code of an object file."""
+    engine = _new_engine("")
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine
+
+
+def _process_code() -> bytes:
+    """What all functions share, compiled once and for all processes."""
+    row = repr((PROCESS, llvmlite.__version__, target_name()))
+    key = hashlib.sha256(row.encode()).hexdigest()[:40]
+    stored = cache.load(key) if config.cache else None
+    if stored is not None:
+        return stored.code
+    module = llvm.parse_assembly(PROCESS)
+    machine = _new_machine()
+    module.triple = llvm.get_process_triple()
+    module.data_layout = str(machine.target_data)
+    code: bytes = machine.emit_object(module)
+    if config.cache:
+        cache.store(key, cache.Stored(code, ()))
+    return code
+
+
 @lru_cache(maxsize=1)
 def _set_up() -> Any:
     """What has to be done once; gives an engine that holds the code which is never let go."""
@@ -68,12 +95,10 @@ def _set_up() -> Any:
     llvm.initialize_native_asmprinter()
     # The first engine makes the symbols of this process known to LLVM.
     first = _new_engine("")
-    llvm.add_symbol("numbagrad_ndarray", id(np.ndarray))
-    engine = _new_engine(PROCESS)
-    engine.finalize_object()
+    _register_process_symbols()
+    engine = _engine_of(_process_code())
     for symbol, name in PROCESS_SYMBOLS.items():
         llvm.add_symbol(symbol, engine.get_function_address(name))
-    _register_process_symbols()
     word = ctypes.c_int64.from_address
     lock, count, kept = (
         word(engine.get_global_value_address(f"numbagrad_{name}"))
@@ -126,6 +151,7 @@ def _register_process_symbols() -> None:
     table = ctypes.cast(pointer, ctypes.POINTER(ctypes.c_void_p))
     llvm.add_symbol("numbagrad_new_array", table[_NEW_FROM_DESCR])
     llvm.add_symbol("numbagrad_set_base", table[_SET_BASE_OBJECT])
+    llvm.add_symbol("numbagrad_ndarray", id(np.ndarray))
     for name in _DTYPES:
         llvm.add_symbol(f"numbagrad_dtype_{name}", id(_DTYPES[name]))
         llvm.add_symbol(f"numbagrad_scalar_{name}", id(_DTYPES[name].type))
@@ -244,9 +270,7 @@ class Loaded:
         for name in outside:
             if llvm.address_of_symbol(name) is None:
                 _provide(name)
-        self.engine = _new_engine("")
-        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        self.engine.finalize_object()
+        self.engine = _engine_of(code)
         self.engine.run_static_constructors()
 
     def function(self, name: str, bound: tuple[Any, ...]) -> Any:

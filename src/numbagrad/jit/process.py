@@ -1,4 +1,4 @@
-"""What machine code of all functions shares in a process, in LLVM IR: large blocks, given results.
+"""What machine code of all functions shares in a process, in LLVM IR: large blocks, results.
 
 A fresh block of many megabytes costs more than filling it: the operating system hands over each
 page when it is first touched. So blocks from `LARGE` bytes on are kept when they are released and
@@ -15,6 +15,9 @@ import numpy as np
 
 __all__ = ["LARGE", "MOST", "PROCESS", "PROCESS_SYMBOLS"]
 
+#: A result of so many bytes is copied to memory of NumPy's; larger ones are handed over.
+COPIED = 1024
+
 #: A block of so many bytes is kept, and from so many on the system is asked for large pages.
 LARGE = 1 << 20
 _HUGE = 4 << 20
@@ -23,10 +26,11 @@ MOST = 64
 
 #: The functions that code of other modules calls, and what they are called here.
 PROCESS_SYMBOLS = {
-    "numbagrad_drop": "drop",
     "numbagrad_take": "take",
     "numbagrad_keep": "keep",
     "numbagrad_given": "given",
+    "numbagrad_made_array": "made_array",
+    "numbagrad_made_number": "made_number",
 }
 
 _PAGES = f"""
@@ -226,9 +230,10 @@ free:
   ret void
 }}
 
-declare ptr @PyCapsule_GetPointer(ptr, ptr)
-define void @drop(ptr %capsule) {{
-  %block = call ptr @PyCapsule_GetPointer(ptr %capsule, ptr null)
+define internal void @release(ptr %block) {{
+  %none = icmp eq ptr %block, null
+  br i1 %none, label %done, label %some
+some:
   %old = load i64, ptr %block
   %new = add i64 %old, -1
   store i64 %new, ptr %block
@@ -249,6 +254,96 @@ small:
   ret void
 done:
   ret void
+}}
+"""
+
+#: Results as arrays of Python's: the one that was given, a copy of a small one, or one that holds
+#: the memory of compiled code.
+_RESULTS = f"""
+declare void @Py_IncRef(ptr)
+declare ptr @PyCapsule_New(ptr, ptr, ptr)
+declare ptr @PyCapsule_GetPointer(ptr, ptr)
+declare ptr @numbagrad_new_array(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
+declare i32 @numbagrad_set_base(ptr, ptr)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
+
+define internal void @drop(ptr %capsule) {{
+  %block = call ptr @PyCapsule_GetPointer(ptr %capsule, ptr null)
+  call void @release(ptr %block)
+  ret void
+}}
+
+define internal ptr @new(ptr %dtype, i32 %rank, ptr %dims, ptr %data, i32 %flags) {{
+  call void @Py_IncRef(ptr %dtype)
+  %array = call ptr @numbagrad_new_array(
+    ptr @numbagrad_ndarray, ptr %dtype, i32 %rank, ptr %dims, ptr null, ptr %data, i32 %flags,
+    ptr null)
+  ret ptr %array
+}}
+
+define ptr @made_number(ptr %dtype, ptr %taken) {{
+  %none = icmp eq ptr %taken, null
+  br i1 %none, label %fresh, label %given
+given:
+  call void @Py_IncRef(ptr %taken)
+  ret ptr %taken
+fresh:
+  %array = call ptr @new(ptr %dtype, i32 0, ptr null, ptr null, i32 0)
+  ret ptr %array
+}}
+
+define ptr @made_array(ptr %dtype, i32 %rank, i64 %size, ptr %field, ptr %taken) {{
+begin:
+  %owner = load ptr, ptr %field
+  %none = icmp eq ptr %taken, null
+  br i1 %none, label %fresh, label %given
+given:
+  ; What compiled code made elsewhere it has copied.
+  call void @release(ptr %owner)
+  call void @Py_IncRef(ptr %taken)
+  ret ptr %taken
+fresh:
+  %data.at = getelementptr i8, ptr %field, i64 8
+  %data = load ptr, ptr %data.at
+  %dims = getelementptr i8, ptr %field, i64 16
+  br label %each
+each:
+  %d = phi i32 [ 0, %fresh ], [ %d.next, %more ]
+  %total = phi i64 [ %size, %fresh ], [ %total.next, %more ]
+  %done = icmp sge i32 %d, %rank
+  br i1 %done, label %known, label %more
+more:
+  %extent.at = getelementptr i64, ptr %dims, i32 %d
+  %extent = load i64, ptr %extent.at
+  %total.next = mul i64 %total, %extent
+  %d.next = add i32 %d, 1
+  br label %each
+known:
+  %small = icmp ule i64 %total, {COPIED}
+  %foreign = icmp eq ptr %owner, null
+  %either = or i1 %small, %foreign
+  br i1 %either, label %copy, label %hand
+copy:
+  %copied = call ptr @new(ptr %dtype, i32 %rank, ptr %dims, ptr null, i32 0)
+  %no.copy = icmp eq ptr %copied, null
+  br i1 %no.copy, label %failed, label %fill
+fill:
+  %target.at = getelementptr i8, ptr %copied, i64 16
+  %target = load ptr, ptr %target.at
+  call void @llvm.memcpy.p0.p0.i64(ptr %target, ptr %data, i64 %total, i1 false)
+  call void @release(ptr %owner)
+  ret ptr %copied
+hand:
+  %handed = call ptr @new(ptr %dtype, i32 %rank, ptr %dims, ptr %data, i32 1281)
+  %no.array = icmp eq ptr %handed, null
+  br i1 %no.array, label %failed, label %own
+own:
+  %capsule = call ptr @PyCapsule_New(ptr %owner, ptr null, ptr @drop)
+  %ignored = call i32 @numbagrad_set_base(ptr %handed, ptr %capsule)
+  ret ptr %handed
+failed:
+  call void @release(ptr %owner)
+  ret ptr null
 }}
 """
 
@@ -405,4 +500,4 @@ bad:
 }}
 """
 
-PROCESS = (_PAGES if sys.platform == "linux" else _NO_PAGES) + _BLOCKS + _GIVEN
+PROCESS = (_PAGES if sys.platform == "linux" else _NO_PAGES) + _BLOCKS + _GIVEN + _RESULTS
