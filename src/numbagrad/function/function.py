@@ -241,9 +241,10 @@ class Function:
     ``f(x, out=array)`` writes the result into an array and returns that; for several results
     ``out`` is a list, or a dict where they are one, with None where a new array is wanted. Each has
     the dtype and the shape of its result, is C-contiguous, aligned and writeable, and overlaps no
-    other; this is checked before anything is written, but for sizes that depend on values. One that
-    overlaps an argument gets a copy of a result that is computed elsewhere. (An input that is named
-    ``out`` keeps its keyword, and there is no such argument.)
+    other and no shared value. This is checked before anything is written, but for sizes of results
+    that a library routine allocates or that depend on values. One that overlaps an argument gets a
+    copy of a result that is computed elsewhere. (An input that is named ``out`` keeps its keyword,
+    and there is no such argument.)
 
     Attributes
     ----------

@@ -63,8 +63,8 @@ _BLOCKS = f"""
 @numbagrad_count = global i64 0
 @numbagrad_kept = global i64 0
 @numbagrad_limit = global i64 0
-@in_use = internal global i64 0
-@most = internal global i64 0
+@numbagrad_in_use = global i64 0
+@numbagrad_most = global i64 0
 declare ptr @malloc(i64)
 declare void @free(ptr)
 declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1 immarg)
@@ -164,8 +164,8 @@ old:
   call void @unlock()
   br label %have
 make.room:
-  %now = load atomic i64, ptr @in_use monotonic, align 8
-  %peak = load atomic i64, ptr @most monotonic, align 8
+  %now = load atomic i64, ptr @numbagrad_in_use monotonic, align 8
+  %peak = load atomic i64, ptr @numbagrad_most monotonic, align 8
   %then = add i64 %now, %whole
   %room = sub i64 %peak, %then
   %none = icmp slt i64 %room, 0
@@ -195,15 +195,15 @@ new:
 have:
   %block = phi ptr [ %kept.one, %old ], [ %made, %new ]
   %bytes = phi i64 [ %size, %old ], [ %whole, %new ]
-  %before = atomicrmw add ptr @in_use, i64 %bytes monotonic
+  %before = atomicrmw add ptr @numbagrad_in_use, i64 %bytes monotonic
   %in.use = add i64 %before, %bytes
-  %high = atomicrmw max ptr @most, i64 %in.use monotonic
+  %high = atomicrmw max ptr @numbagrad_most, i64 %in.use monotonic
   store i64 %bytes, ptr %block
   ret ptr %block
 }}
 
 define void @keep(ptr %raw, i64 %size) {{
-  %before = atomicrmw sub ptr @in_use, i64 %size monotonic
+  %before = atomicrmw sub ptr @numbagrad_in_use, i64 %size monotonic
   %limit = load i64, ptr @numbagrad_limit
   %small = icmp sle i64 %size, %limit
   br i1 %small, label %try, label %free
