@@ -13,7 +13,7 @@ from numbagrad import tensor as T
 from numbagrad.codegen.emit import Emitted
 from numbagrad.codegen.program import Program
 from numbagrad.errors import Failed
-from numbagrad.jit import borrowed
+from numbagrad.jit import borrowed, objects
 from numbagrad.jit import build as jit_build
 from numbagrad.jit.build import build
 from numbagrad.jit.direct import Unknown, translate
@@ -211,7 +211,7 @@ class TestWaysBack:
             raise Unknown("forced")
 
         if way == "unknown":
-            monkeypatch.setattr(jit_build, "translate", unknown)
+            monkeypatch.setattr(objects, "translate", unknown)
         else:
             monkeypatch.setattr(jit_build, "supported", lambda: False)
         f = ng.function(inputs, outputs)

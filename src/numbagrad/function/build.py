@@ -22,19 +22,23 @@ from ..graph.generators import copy_generator
 from ..graph.traverse import rebuild_graph, toposort
 from ..jit import build as jit
 from ..jit import simd
+from ..lazy import lazy_module
 from ..ops.interpret import interpret
 from ..ops.kinds import Declared
 from ..rewrite import rewrite
 from ..rewrite.branches import enclosed
 from .generators import separate
 from .modes import Mode
-from .threads import Staged
 from .wrapper import fail, refuse
 
 if TYPE_CHECKING:
     from ..jit.build import Built
+    from .threads import Staged
 
 __all__ = ["CompileReport", "Compiled", "compile_graph", "simd_report"]
+
+#: Executed when a function is first shared out.
+threads = lazy_module("numbagrad.function.threads")
 
 
 @dataclass
@@ -201,7 +205,7 @@ def _in_stages(program: Program, mode: Mode, whole: Built, as_list: bool) -> Sta
     own = all(built.enter is not None for built in [whole, *made])
     rows = [(stage, _core(built, own)) for stage, built in zip(stages, made, strict=True)]
     names = [name for name, _, _ in program.parameters]
-    return Staged(rows, names, _core(whole, own), own)
+    return threads.Staged(rows, names, _core(whole, own), own)
 
 
 def _core(built: Built, own: bool) -> Callable[..., Any]:

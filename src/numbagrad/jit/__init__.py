@@ -4,14 +4,16 @@
 llvmlite alone. Numba compiles what printed code calls (``borrowed``), the function as the user's
 own jitted code calls it, and whatever is not known to ``direct`` (``numbas``).
 
-``build`` and the two that import Numba are lazy: they are executed when they are first needed.
+``build`` loads what was compiled before, ``objects`` compiles. These two and those that import
+Numba are lazy: they are executed when they are first needed.
 """
 
 from ..lazy import lazy_module
 
-__all__ = ["borrowed", "build", "numbas", "simd"]
+__all__ = ["borrowed", "build", "numbas", "objects", "simd"]
 
 borrowed = lazy_module(f"{__name__}.borrowed")
 numbas = lazy_module(f"{__name__}.numbas")
+objects = lazy_module(f"{__name__}.objects")
 build = lazy_module(f"{__name__}.build")
 simd = lazy_module(f"{__name__}.simd")

@@ -2,35 +2,28 @@
 
 The way is `direct` where it can be. Source that it does not know is compiled by Numba and called
 through the same entry; source that leaves compiled code, complex numbers, and interpreters whose
-objects look otherwise get Numba's own dispatcher.
+objects look otherwise get Numba's own dispatcher. What was compiled before is only loaded: nothing
+that translates or compiles is imported for that.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
 from ..config import config
 from ..records import record
-from . import borrowed, cache, numbas
-from .content import key_of, key_of_function
-from .direct import Unknown, translate
-from .direct.arrays import Borrowed
-from .direct.layout import Kind
-from .direct.statements import Translated
-from .entry import Argument, entry_text
-from .machine import Loaded, MissingSymbolError, compile_text, supported
+from . import cache, numbas, objects
+from .content import key_of
+from .machine import Loaded, MissingSymbolError, supported
+from .signature import ENTRY, Argument
 
 __all__ = ["Built", "bind_constants", "build"]
 
-_ENTRY = "numbagrad_entry"
 _lock = threading.RLock()
 
 
@@ -120,11 +113,11 @@ def build(
                 seconds = {"typing": 0.0, "llvm": time.perf_counter() - begin}
                 return Built(seconds, _Enter(loaded), make, None, "hit")
             try:
-                translated = _translated(program, emitted, fastmath, make, kept)
+                translated = objects.translated(program, emitted, fastmath, make, kept)
                 typed = time.perf_counter()
-                stored = _compiled(translated, arguments, as_list, level)
+                stored = objects.compiled(translated, arguments, as_list, level)
                 loaded = Loaded(stored.code, stored.outside)
-            except (Unknown, MissingSymbolError):
+            except (objects.Unknown, MissingSymbolError):
                 pass
             else:
                 seconds = {"typing": typed - begin, "llvm": time.perf_counter() - typed}
@@ -154,51 +147,4 @@ class _Enter:
         self.loaded = loaded
 
     def __call__(self, slow: Any, failed: Any) -> Any:
-        return self.loaded.function(_ENTRY, (slow, failed))
-
-
-def _translated(
-    program: Program,
-    emitted: Emitted,
-    fastmath: bool,
-    make: Callable[[], Any],
-    kept: list[Any],
-) -> Translated:
-    """The source in LLVM IR; or a call of what Numba makes of it, which ``kept`` then keeps."""
-    kinds: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
-    wanted: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.results]
-    try:
-        return translate(
-            emitted.source, emitted.name, kinds, program.namespace, fastmath, _borrow, wanted
-        )
-    except (Unknown, RecursionError):
-        pass
-    kept[0] = make()
-    names = ", ".join(f"a{k}" for k in range(len(kinds)))
-    source = f"def main({names}):\n    return compiled({names})\n"
-    return translate(source, "main", kinds, {"compiled": kept[0]}, fastmath, _borrow, wanted)
-
-
-@lru_cache(maxsize=4096)
-def _borrow(target: Any, kinds: tuple[Kind, ...]) -> Borrowed:
-    """A function of Numba's, from the disk if another process had it compiled."""
-    key = key_of_function(target, kinds) if config.cache else None
-    stored = cache.load(key) if key is not None else None
-    if stored is not None:
-        symbol, results = stored.outside[0], json.loads(stored.outside[1])
-        text = zlib.decompress(stored.code).decode()
-        return Borrowed(symbol, tuple((dtype, ndim) for dtype, ndim in results), text)
-    made = borrowed.borrow(target, kinds)
-    if key is not None:
-        packed = zlib.compress(made.text.encode(), 1)
-        cache.store(key, cache.Stored(packed, (made.symbol, json.dumps(made.results))))
-    return made
-
-
-def _compiled(
-    translated: Translated, arguments: Sequence[Argument], as_list: bool, level: int
-) -> cache.Stored:
-    text = translated.text + entry_text(arguments, translated.results, translated.symbol, as_list)
-    others = [function.text for function in translated.borrowed.values()]
-    code, outside = compile_text(text, others, [_ENTRY], level)
-    return cache.Stored(code, tuple(outside))
+        return self.loaded.function(ENTRY, (slow, failed))

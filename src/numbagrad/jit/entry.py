@@ -16,12 +16,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..records import record
 from .direct.layout import Kind, fields_of
 from .direct.values import BYTES, llvm_type, memory_type
 from .runtime import FAILED_KERNEL
+from .signature import ENTRY, Argument
 
-__all__ = ["Argument", "entry_text", "outside_symbols"]
+__all__ = ["entry_text", "outside_symbols"]
 
 _CONTIGUOUS_ALIGNED = 0x101
 
@@ -51,24 +51,6 @@ declare i1 @numbagrad_given(ptr, i64, i64, ptr, ptr, ptr)
 @_Py_NoneStruct = external global i8
 @numbagrad_ndarray = external global i8
 """
-
-
-@record(frozen=True)
-class Argument:
-    """What the entry expects.
-
-    Attributes
-    ----------
-    kind : Kind
-    shape : tuple of int or None
-        The sizes that are fixed.
-    strict : bool
-        Whether only an ndarray will do for a number.
-    """
-
-    kind: Kind
-    shape: tuple[int | None, ...] = ()
-    strict: bool = False
 
 
 class _Text:
@@ -145,7 +127,7 @@ def entry_text(
     )
     head = [
         _wanted(results, struct),
-        "define ptr @numbagrad_entry(ptr %self, ptr %args, i64 %nargs, ptr %keywords) #0 {",
+        f"define ptr @{ENTRY}(ptr %self, ptr %args, i64 %nargs, ptr %keywords) #0 {{",
         "entry:",
         f"  %out = alloca {struct}",
         f"  %taken = alloca [{max(len(results), 1)} x ptr]",

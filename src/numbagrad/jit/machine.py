@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import sys
-import sysconfig
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -44,23 +43,28 @@ def supported() -> bool:
         and sys.implementation.name == "cpython"
         and sys.maxsize == 2**63 - 1
         and sys.byteorder == "little"
-        and object.__basicsize__ == 16
-        and not sysconfig.get_config_var("Py_GIL_DISABLED")
+        and object.__basicsize__ == 16  # it is more where there is no global lock
     )
 
 
-def _new_machine() -> Any:
-    """A target machine; an engine owns the one that it is made with."""
+def _new_machine(level: int) -> Any:
+    """A target machine that takes so much trouble with code, 0 to 3."""
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
-        opt=3, cpu=_cpu(), features=_features(), reloc="static", codemodel="jitdefault", jit=True
+        opt=level,
+        cpu=_cpu(),
+        features=_features(),
+        reloc="static",
+        codemodel="jitdefault",
+        jit=True,
     )
 
 
 def _new_engine(text: str) -> Any:
+    """An engine, which owns its target machine: it loads code and makes next to none itself."""
     module = llvm.parse_assembly(text)
     module.triple = llvm.get_process_triple()
-    return llvm.create_mcjit_compiler(module, _new_machine())
+    return llvm.create_mcjit_compiler(module, _new_machine(0))
 
 
 def _engine_of(code: bytes) -> Any:
@@ -79,7 +83,7 @@ def _process_code() -> bytes:
     if stored is not None:
         return stored.code
     module = llvm.parse_assembly(PROCESS)
-    machine = _new_machine()
+    machine = _new_machine(3)
     module.triple = llvm.get_process_triple()
     module.data_layout = str(machine.target_data)
     code: bytes = machine.emit_object(module)
@@ -119,7 +123,7 @@ def _set_up() -> Any:
 def _machine() -> Any:
     """The target machine that code is compiled for."""
     _set_up()
-    return _new_machine()
+    return _new_machine(3)
 
 
 def _cpu() -> str:

@@ -156,6 +156,8 @@ class Expressions:
         write, kind = self.writer, type(operator)
         if kind in _BITS and left.dtype == right.dtype == "bool":
             return Number("bool", write.make(f"{_BITS[kind]} i1 {left.text}, {right.text}"))
+        if left.dtype == right.dtype == "bool":
+            left, right = write.cast(left, "int64"), write.cast(right, "int64")
         if kind is ast.Div and is_integer(left.dtype) and is_integer(right.dtype):
             left, right = write.cast(left, "float64"), write.cast(right, "float64")
         dtype = common(left.dtype, right.dtype)

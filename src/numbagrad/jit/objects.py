@@ -1,0 +1,75 @@
+"""Printed source to an object file, by `direct` alone where it can be.
+
+What builds functions imports this only when something has to be compiled.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from ..codegen.emit import Emitted
+from ..codegen.program import Program
+from ..config import config
+from . import borrowed, cache
+from .content import key_of_function
+from .direct import Unknown, translate
+from .direct.arrays import Borrowed
+from .direct.layout import Kind
+from .direct.statements import Translated
+from .entry import entry_text
+from .machine import compile_text
+from .signature import ENTRY, Argument
+
+__all__ = ["Unknown", "compiled", "translated"]
+
+
+def translated(
+    program: Program,
+    emitted: Emitted,
+    fastmath: bool,
+    make: Callable[[], Any],
+    kept: list[Any],
+) -> Translated:
+    """The source in LLVM IR; or a call of what Numba makes of it, which ``kept`` then keeps."""
+    kinds: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
+    wanted: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.results]
+    try:
+        return translate(
+            emitted.source, emitted.name, kinds, program.namespace, fastmath, _borrow, wanted
+        )
+    except (Unknown, RecursionError):
+        pass
+    kept[0] = make()
+    names = ", ".join(f"a{k}" for k in range(len(kinds)))
+    source = f"def main({names}):\n    return compiled({names})\n"
+    return translate(source, "main", kinds, {"compiled": kept[0]}, fastmath, _borrow, wanted)
+
+
+@lru_cache(maxsize=4096)
+def _borrow(target: Any, kinds: tuple[Kind, ...]) -> Borrowed:
+    """A function of Numba's, from the disk if another process had it compiled."""
+    key = key_of_function(target, kinds) if config.cache else None
+    stored = cache.load(key) if key is not None else None
+    if stored is not None:
+        symbol, results = stored.outside[0], json.loads(stored.outside[1])
+        text = zlib.decompress(stored.code).decode()
+        return Borrowed(symbol, tuple((dtype, ndim) for dtype, ndim in results), text)
+    made = borrowed.borrow(target, kinds)
+    if key is not None:
+        packed = zlib.compress(made.text.encode(), 1)
+        cache.store(key, cache.Stored(packed, (made.symbol, json.dumps(made.results))))
+    return made
+
+
+def compiled(
+    made: Translated, arguments: Sequence[Argument], as_list: bool, level: int
+) -> cache.Stored:
+    """The object file of translated code with its entry."""
+    text = made.text + entry_text(arguments, made.results, made.symbol, as_list)
+    others = [function.text for function in made.borrowed.values()]
+    code, outside = compile_text(text, others, [ENTRY], level)
+    return cache.Stored(code, tuple(outside))
