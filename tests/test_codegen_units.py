@@ -1,7 +1,9 @@
 """The parts of code generation, each alone: names, splicing, expressions, fusion, the Program."""
 
 import ast
+import inspect
 import itertools
+import textwrap
 
 import numpy as np
 import pytest
@@ -25,9 +27,19 @@ from numbagrad.codegen.program import (
     names_in,
 )
 from numbagrad.codegen.roots import Demand
-from numbagrad.codegen.splice import ATOM, PRODUCT, SUM, TERNARY, Text, read_template, splice
+from numbagrad.codegen.splice import (
+    ATOM,
+    PRODUCT,
+    SUM,
+    TERNARY,
+    Text,
+    parsed,
+    read_template,
+    splice,
+)
 from numbagrad.codegen.tasks import TaskList
 from numbagrad.function import function
+from numbagrad.graph.registry import OP_CLASSES
 from numbagrad.rewrite import rewrite
 from numbagrad.rewrite.shapes import ShapeEnv
 
@@ -99,6 +111,27 @@ TEMPLATES = (sum_of, difference, quotient, power, negative, larger, both, invert
 
 def spliced(function, *arguments, dtype="float64"):
     return splice(read_template(function), arguments, dtype, lambda name, _: name)
+
+
+# fmt: off
+def wide(
+    x, y
+):
+    # a comment further in,
+# and one further out
+    return (x +
+y)
+# fmt: on
+
+
+def test_templates_are_read_as_inspect_reads_them():
+    templates = [getattr(cls, "template", None) for cls in OP_CLASSES]
+    functions = [f for f in templates if inspect.isfunction(f)] + [wide]
+    assert len(functions) > 50
+    for read in functions:
+        wanted = ast.parse(textwrap.dedent(inspect.getsource(read))).body[0]
+        assert ast.dump(parsed(read)) == ast.dump(wanted), read
+    assert parsed(eval("lambda x: x")) is None
 
 
 @pytest.mark.parametrize("outer, inner", list(itertools.product(TEMPLATES, TEMPLATES)))

@@ -6,10 +6,18 @@ import argparse
 import datetime
 from collections.abc import Sequence
 
-from . import demo
 from .jit import cache
+from .lazy import lazy_module
 
 __all__ = ["main"]
+
+#: It needs SciPy's optimisers, which take longer to import than all else.
+demo = lazy_module("numbagrad.demo")
+
+_WORDS = (
+    "Without a command: fit a logistic regression to the data that come with the package, and "
+    "compare with the same in NumPy."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     >>> main(["cache", "--directory"])  # doctest: +ELLIPSIS
     /...
     """
-    parser = argparse.ArgumentParser(prog="numbagrad", description=demo.__doc__)
+    parser = argparse.ArgumentParser(prog="numbagrad", description=_WORDS)
     commands = parser.add_subparsers(dest="command")
     words = "show what the disk cache of compiled functions holds"
     kept = commands.add_parser("cache", help=words, description=words)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import math
 import re
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +24,7 @@ from ..kernels.inlined import EXTREMES, FUNCTIONS, inlined
 from ..lazy import module_name
 from ..records import record
 
-__all__ = ["ATOM", "Template", "Text", "read_template", "splice"]
+__all__ = ["ATOM", "Template", "Text", "parsed", "read_template", "splice"]
 
 _ELEMENTARY = "numbagrad.kernels.elementary"
 #: Precedence of texts: higher binds tighter.
@@ -111,17 +113,44 @@ def read_template(function: Callable[..., Any]) -> Template:
     names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
     used = {n: names[n] for n in code.co_names if n in names}
     result = None
-    try:
-        parsed = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        parsed = None
-    if isinstance(parsed, ast.FunctionDef) and not code.co_freevars:
-        body = parsed.body
+    definition = parsed(function)
+    if isinstance(definition, ast.FunctionDef) and not code.co_freevars:
+        body = definition.body
         if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]
         if len(body) == 1 and isinstance(body[0], ast.Return) and _printable(body[0].value):
             result = body[0].value
     return Template(function, parameters, result, used)
+
+
+def parsed(function: Any) -> Any:
+    """The definition of a function, or None where its text is not to be had."""
+    for source in (_block, inspect.getsource):
+        try:
+            return ast.parse(textwrap.dedent(source(function))).body[0]
+        except (OSError, TypeError, SyntaxError, IndexError):
+            continue
+    return None
+
+
+def _block(function: Any) -> str:
+    """The text of a function from ``def`` on, without comments; none if it begins otherwise.
+
+    It is what `inspect.getsource` finds by Python's tokenizer, which is slow to set up.
+    """
+    code = function.__code__
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename, function.__globals__)[code.co_firstlineno - 1 :]
+    if not lines or not lines[0].lstrip().startswith("def "):
+        return ""
+    margin = len(lines[0]) - len(lines[0].lstrip())
+
+    def inside(line: str) -> bool:
+        words = line.lstrip()
+        return not words or words[0] == ")" or len(line) - len(words) > margin
+
+    code_lines = (line for line in lines[1:] if not line.lstrip().startswith("#"))
+    return "".join([lines[0], *takewhile(inside, code_lines)])
 
 
 def _printable(node: Any) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dis
 import hashlib
 import importlib.util
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -177,7 +176,7 @@ def environment() -> tuple[str, ...]:
         _numba_version(),
         llvmlite.__version__,
         np.__version__,
-        platform.python_implementation() + sys.version,
+        sys.implementation.name + sys.version,
         target_name(),
     )
 
