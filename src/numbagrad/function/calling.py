@@ -150,7 +150,7 @@ class Calling:
         out = keywords.pop("out", None) if "out" not in self.positions else None
         names = self.names[len(args) :]
         if len(args) + len(keywords) == len(self.names) and keywords.keys() == set(names):
-            args = (*args, *map(keywords.__getitem__, names))
+            args = (*args, *(keywords[str(name)] for name in names))
         else:
             args = self.bind(args, keywords)
         return self.quick(*args) if out is None else self._into(args, out)
