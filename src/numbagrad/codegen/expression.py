@@ -417,12 +417,13 @@ class Table:
         self, expression: Expression, axes: dict[str, Expression], memo: dict[int, Expression]
     ) -> Expression:
         """The expression with other loop variables."""
+        known = axes.keys()  # which looks up each axis of a part, not each key among them
         stack = [(expression, False)]
         while stack:
             part, ready = stack.pop()
             if part.number in memo:
                 continue
-            if part.axes.isdisjoint(axes):
+            if known.isdisjoint(part.axes):
                 memo[part.number] = part
             elif part.head == "axis":
                 memo[part.number] = axes[part.payload]

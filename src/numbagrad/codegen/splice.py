@@ -12,11 +12,12 @@ import linecache
 import math
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from ..kernels.inlined import EXTREMES, FUNCTIONS, inlined
 from ..lazy import module_name
 from ..records import record
 
-__all__ = ["ATOM", "Template", "Text", "parsed", "read_template", "splice"]
+__all__ = ["ATOM", "Form", "Template", "Text", "parsed", "read_template", "splice"]
 
 _ELEMENTARY = "numbagrad.kernels.elementary"
 #: Precedence of texts: higher binds tighter.
@@ -59,8 +60,7 @@ _COMPARE: dict[type, str] = {
 _MATH_FOR_NUMPY = frozenset(("sqrt", "isnan", "isinf", "isfinite", "copysign", "hypot"))
 
 
-@record(frozen=True)
-class Text:
+class Text(NamedTuple):
     """Printed code and how tightly it binds."""
 
     text: str
@@ -92,9 +92,11 @@ class Template:
 
     def uses(self, parameter: str) -> int:
         """How often the return expression mentions a parameter."""
-        if self.result is None:
-            return 1
-        return sum(isinstance(n, ast.Name) and n.id == parameter for n in ast.walk(self.result))
+        return 1 if self.result is None else self._mentions[parameter]
+
+    @cached_property
+    def _mentions(self) -> Counter[str]:
+        return Counter(n.id for n in ast.walk(self.result) if isinstance(n, ast.Name))
 
 
 @lru_cache(maxsize=4096)
@@ -189,6 +191,52 @@ def splice(
     return _Printer(bound, template.names, dtype, resolve).text(template.result)
 
 
+class _Hole(Text):
+    """Where an argument goes: it says which, and how tightly it has to bind."""
+
+    def inside(self, needs: int) -> str:
+        return f"\0{self.text},{needs}\0"
+
+
+class Form:
+    """A template printed once, with holes where arguments go.
+
+    What it says is the same as `splice` says; the parameters are those of `splice`.
+    """
+
+    def __init__(self, template: Template, dtype: str, resolve: Callable[[str, Any], str]):
+        self.template = template
+        self._dtype = dtype
+        self._resolve = resolve
+        #: For each parameter whether it is mentioned several times.
+        self.repeats = tuple(template.uses(name) > 1 for name in template.parameters)
+        self._pieces: list[Any] | None = None
+        self._binds = ATOM
+
+    def __call__(self, arguments: Sequence[Text]) -> Text:
+        """The template's result with ``arguments`` put in."""
+        # A sign may melt into an operator in front of it, and a bare name is nothing but itself.
+        plain = isinstance(self.template.result, (type(None), ast.Name))
+        if plain or any(a.text.startswith("-") for a in arguments):
+            return splice(self.template, arguments, self._dtype, self._resolve)
+        if self._pieces is None:
+            self._read(len(arguments))
+        assert self._pieces is not None
+        parts = [
+            piece if type(piece) is str else arguments[piece[0]].inside(piece[1])
+            for piece in self._pieces
+        ]
+        return Text("".join(parts), self._binds)
+
+    def _read(self, count: int) -> None:
+        holes = [_Hole(str(k)) for k in range(count)]
+        text, self._binds = splice(self.template, holes, self._dtype, self._resolve)
+        pieces = text.split("\0")
+        self._pieces = [
+            tuple(map(int, piece.split(","))) if k % 2 else piece for k, piece in enumerate(pieces)
+        ]
+
+
 def _title(function: Callable[..., Any]) -> str:
     """``cholesky`` for ``Cholesky.template``, else the function's own name."""
     *_, owner, name = ["", *function.__qualname__.split(".")]
@@ -252,7 +300,7 @@ class _Printer:
         return f"{self.resolve(node.value.id, module)}.{node.attr}"
 
     def Call(self, node: ast.Call) -> Text:
-        inner = ", ".join(self.text(a).text for a in node.args)
+        inner = ", ".join(self.text(a).inside(0) for a in node.args)
         return Text(f"{self.text(node.func).inside(ATOM)}({inner})")
 
     def Tuple(self, node: ast.Tuple) -> Text:
@@ -268,7 +316,7 @@ class _Printer:
             name, arguments = "exp2", [right]
         else:
             name, arguments = "power", [left, right]
-        inner = ", ".join(self.text(a).text for a in arguments)
+        inner = ", ".join(self.text(a).inside(0) for a in arguments)
         return Text(f"{self.resolve(name, FUNCTIONS[name])}({inner})")
 
     def BinOp(self, node: ast.BinOp) -> Text:

@@ -20,7 +20,19 @@ from ..records import field, record
 from .expression import Buffer, Expression, Table
 from .names import Names
 from .program import Assign, Statement
-from .splice import ATOM, COMPARE, POWER, PRODUCT, SUM, TERNARY, UNARY, Text, read_template, splice
+from .splice import (
+    ATOM,
+    COMPARE,
+    POWER,
+    PRODUCT,
+    SUM,
+    TERNARY,
+    UNARY,
+    Form,
+    Text,
+    read_template,
+    splice,
+)
 
 __all__ = ["GLOBALS", "NARROW", "Performer", "Scope", "Texts", "plain"]
 
@@ -98,6 +110,10 @@ class Texts:
         self._uses: dict[int, int] = {}
         self._counted: set[int] = set()
         self._guarded = 0
+        self._forms: dict[Any, Form] = {}
+        self._known: dict[Any, str] = {}
+        for name, value in GLOBALS.items():
+            self._known.setdefault(id(value), name)
 
     def put(self, statement: Statement, level: int = -1) -> None:
         """Append a statement to an open body, the innermost unless told."""
@@ -264,20 +280,25 @@ class Texts:
 
     def _apply(self, e: Expression, arguments: list[Text]) -> Text:
         op = e.payload
-        dtypes = [a.dtype for a in e.arguments]
-        working = e.dtype if e.dtype != "bool" or not dtypes else dtypes[0]
-        if any(d.startswith("complex") for d in dtypes):
-            working = "complex128"
-        template = read_template(plain(op, _template_for(op, dtypes)))
-        arguments = [
-            self._once(text, argument)
-            if k < len(template.parameters) and template.uses(template.parameters[k]) > 1
-            else text
-            for k, (text, argument) in enumerate(zip(arguments, e.arguments, strict=True))
-        ]
+        form = self._form(op, tuple(a.dtype for a in e.arguments), e.dtype)
+        for k, repeated in enumerate(form.repeats[: len(arguments)]):
+            if repeated:
+                arguments[k] = self._once(arguments[k], e.arguments[k])
         arguments += [Text(repr(p)) for p in op.parameters()]
-        made = splice(template, arguments, working, self.resolve)
+        made = form(arguments)
         return Text(self.converted(made.text, e.dtype)) if e.dtype in NARROW else made
+
+    def _form(self, op: Any, dtypes: tuple[str, ...], dtype: str) -> Form:
+        """The template of an Op for arguments of these dtypes, printed once."""
+        key = (type(op), dtypes, dtype)
+        found = self._forms.get(key)
+        if found is None:
+            working = dtype if dtype != "bool" or not dtypes else dtypes[0]
+            if any(d.startswith("complex") for d in dtypes):
+                working = "complex128"
+            template = read_template(plain(op, _template_for(op, dtypes)))
+            found = self._forms[key] = Form(template, working, self.resolve)
+        return found
 
     def _draw(self, e: Expression) -> Text:
         op, count = e.payload.op, e.payload.count
@@ -322,16 +343,14 @@ class Texts:
 
     def resolve(self, name: str, target: Any) -> str:
         """The global name under which an object is found."""
-        for known, value in {**GLOBALS, **self.globals}.items():
-            # By type: isinstance would ask a lazy module for its class, and so execute it.
-            if value is target or (type(target) is Performer and value == target):
-                return known
-        if name in ("np", "math") and name not in self.globals:
-            self.globals[name] = target
-            return name
-        fresh = self.names.new(name)
-        self.globals[fresh] = target
-        return fresh
+        # By type: isinstance would ask a lazy module for its class, and so execute it.
+        key = target if type(target) is Performer else id(target)
+        found = self._known.get(key)
+        if found is None:
+            taken = name not in ("np", "math") or name in self.globals
+            found = self._known[key] = self.names.new(name) if taken else name
+            self.globals[found] = target
+        return found
 
 
 def _template_for(op: Any, dtypes: Sequence[str]) -> str:

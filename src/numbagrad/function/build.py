@@ -27,6 +27,7 @@ from ..ops.interpret import interpret
 from ..ops.kinds import Declared
 from ..rewrite import rewrite
 from ..rewrite.branches import enclosed
+from .collection import uncollected
 from .generators import separate
 from .modes import Mode
 from .wrapper import fail, refuse
@@ -132,6 +133,7 @@ class Compiled:
         return self.program.failures if self.program is not None else []
 
 
+@uncollected()
 def compile_graph(
     inputs: Sequence[Variable],
     outputs: Sequence[Variable],
@@ -274,5 +276,5 @@ def _warn_of_callbacks(outputs: Sequence[Variable]) -> None:
                 "keeps loops around it from being fused. Declare it as one of the kinds in "
                 "numbagrad.ops.kinds to avoid that.",
                 ObjectModeWarning,
-                stacklevel=5,
+                stacklevel=6,
             )

@@ -160,12 +160,15 @@ class ShapeEnv:
 
     def _refined(self, variable: Variable, shape: Sequence[Any] | None) -> tuple[Size, ...]:
         """The shape that an Op tells, with what the type knows better."""
-        fallback = self._unknown_shape(variable)
         if shape is None or not isinstance(variable.type, TensorType):
-            return fallback
+            return self._unknown_shape(variable)
         return tuple(
-            other if isinstance(other, int) or told is UNKNOWN else self.canonical(_plain(told))
-            for told, other in zip(shape, fallback, strict=True)
+            int(known)
+            if known is not None
+            else self._own_size(variable, axis)
+            if told is UNKNOWN
+            else self.canonical(_plain(told))
+            for axis, (told, known) in enumerate(zip(shape, variable.type.shape, strict=True))
         )
 
     def _unknown_shape(self, variable: Variable) -> tuple[Size, ...]:
