@@ -235,17 +235,19 @@ class Expression:
             if part.head == "load":
                 yield part
 
-    def walk(self) -> Iterator[Expression]:
-        """It and every part of it, once, parts last."""
-        seen: set[int] = set()
+    def walk(self, seen: set[int] | None = None) -> list[Expression]:
+        """It and every part of it, once, parts last; what was ``seen`` is left out."""
+        seen = set() if seen is None else seen
+        found = []
         stack = [self]
         while stack:
             part = stack.pop()
-            if part.number in seen:
-                continue
-            seen.add(part.number)
-            yield part
-            stack.extend(reversed(part.arguments))
+            if part.number not in seen:
+                seen.add(part.number)
+                found.append(part)
+                if part.arguments:
+                    stack.extend(part.arguments[::-1])
+        return found
 
     def __repr__(self) -> str:
         if self.head in ("literal", "axis"):

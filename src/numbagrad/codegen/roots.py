@@ -98,7 +98,7 @@ class Demand:
         self._open(self.outputs)
         while True:
             self._collect_once()
-            if not self._open([*self.sizes, *self._checked, *self.outputs]):
+            if not self._open([*self.sizes, *self._checked, *self.outputs], self.nodes):
                 return
 
     def _collect_once(self) -> None:
@@ -108,14 +108,16 @@ class Demand:
             s for a, b, _ in self.obligations for s in (a, b) if isinstance(s, Variable)
         ]
         done: set[Apply] = set()
+        noted: set[Variable] = set()
         todo = [*self.outputs, *self._checked]
         while todo:
             fresh = self._sort(todo, done)
             todo = []
             for node in fresh:
                 for variable in (*node.inputs, *node.outputs):
-                    if kind_of(node) == "Size" and variable in node.inputs:
+                    if variable in noted or (kind_of(node) == "Size" and variable in node.inputs):
                         continue
+                    noted.add(variable)
                     todo += self._note_sizes(variable, done)
         # Sizes first: whoever needs one finds it computed and named.
         self.nodes = self._sort([*self.sizes, *self._checked, *self.outputs], set())
@@ -173,14 +175,16 @@ class Demand:
         found = [body.elements.get(v, v) for v in self.stored]
         return [v for v in found if not isinstance(v, Constant) and not self.is_inner(v)]
 
-    def _open(self, outputs: Sequence[Variable]) -> bool:
+    def _open(self, outputs: Sequence[Variable], order: list[Apply] | None = None) -> bool:
         """Find out what has to be computed inside the nodes; whether that is news.
 
         What a node needs depends on which of its outputs are needed, so the way is backwards.
+        ``order`` is what `_sort` gives for the outputs, where that is known.
         """
         news = False
         while True:
-            order = self._sort(outputs, set())
+            if order is None or news:
+                order = self._sort(outputs, set())
             if not any(kind_of(node) == "Control" for node in order):
                 return news
             fresh = self._open_once(order, outputs)

@@ -43,6 +43,20 @@ class Reader:
         return self._tasks.table.choose(condition, a, b)
 
 
+class Layers(ChainMap[Variable, Buffer]):
+    """Buffers by variable, those of the tasks around included."""
+
+    def __contains__(self, variable: object) -> bool:
+        first, *others = self.maps  # no question is asked more often
+        return variable in first or any(variable in layer for layer in others)
+
+    def __getitem__(self, variable: Variable) -> Buffer:
+        for layer in self.maps:
+            if variable in layer:
+                return layer[variable]
+        raise KeyError(variable)
+
+
 class TaskList:
     """Builds the tasks of a graph.
 
@@ -71,9 +85,7 @@ class TaskList:
         self.table: Table = around.table if around else Table()
         self.failures: list[Failure] = around.failures if around else []
         self.constants: list[tuple[Buffer, np.ndarray]] = around.constants if around else []
-        self.buffers: ChainMap[Variable, Buffer] = (
-            around.buffers.new_child() if around else ChainMap()
-        )
+        self.buffers: Layers = around.buffers.new_child() if around else Layers()
         #: The loops in whose bodies the tasks are, and the outermost of their nodes.
         self.within: frozenset[str] = frozenset()
         self.loop: Apply | None = None

@@ -124,10 +124,7 @@ class Texts:
         for root in expressions:
             root = self.canonical(root)
             self._uses[root.number] = self._uses.get(root.number, 0) + 1
-            for part in root.walk():
-                if part.number in self._counted:
-                    continue
-                self._counted.add(part.number)
+            for part in root.walk(self._counted):
                 for argument in part.arguments:
                     self._uses[argument.number] = self._uses.get(argument.number, 0) + 1
 

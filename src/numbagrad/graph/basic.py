@@ -242,7 +242,10 @@ class Apply:
 
         When every input keeps its type so does every output; otherwise the Op is asked again.
         """
-        if all(new.type == old.type for new, old in zip(inputs, self.inputs, strict=True)):
+        for new, old in zip(inputs, self.inputs, strict=True):
+            if new.type is not old.type and new.type != old.type:
+                break
+        else:
             outputs = [v.type.make_variable(v.name) for v in self.outputs]
             return Apply(self.op, inputs, outputs, self.where)
         node = self.op.make_node(*inputs)

@@ -167,8 +167,8 @@ class Op:
         return self._props() == other._props()
 
     def __hash__(self) -> int:
-        if self.__props__ is None:
-            return object.__hash__(self)
+        if not self.__props__:
+            return object.__hash__(self) if self.__props__ is None else hash(type(self))
         return hash((type(self), self._props()))
 
     def __repr__(self) -> str:

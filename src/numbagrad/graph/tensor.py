@@ -61,7 +61,7 @@ class TensorType(Type):
     TensorType(float64, shape=(None, 3))
     """
 
-    __slots__ = ("dtype", "name", "numpy_dtype", "shape")
+    __slots__ = ("_hash", "dtype", "name", "numpy_dtype", "shape")
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class TensorType(Type):
             )
         self.shape = tuple(self._size(s) for s in shape)
         self.name = name
+        self._hash = hash((self.dtype, self.shape))
 
     @staticmethod
     def _size(size: Any) -> int | None:
@@ -192,14 +193,14 @@ class TensorType(Type):
         return OPS["specify_shape"](variable, self.shape)
 
     def __eq__(self, other: object) -> bool:
-        return (
+        return self is other or (
             isinstance(other, TensorType)
             and self.dtype == other.dtype
             and self.shape == other.shape
         )
 
     def __hash__(self) -> int:
-        return hash((self.dtype, self.shape))
+        return self._hash
 
     def __repr__(self) -> str:
         return f"TensorType({self.dtype}, shape={self.shape})"

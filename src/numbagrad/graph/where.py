@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from types import FrameType
 from typing import NamedTuple
 
@@ -52,8 +51,13 @@ def here() -> Line | None:
     return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
+@cache
+def _is_ours(file: str) -> bool:
+    return file.startswith(_PACKAGE)
+
+
 def _is_inside(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_PACKAGE)
+    return _is_ours(frame.f_code.co_filename)
 
 
 def _is_called_back(frame: FrameType) -> bool:
@@ -62,11 +66,16 @@ def _is_called_back(frame: FrameType) -> bool:
     return frame.f_code.co_name == "make_node" and caller is not None and _is_inside(caller)
 
 
-@contextmanager
-def on_behalf_of(line: Line | None) -> Iterator[None]:
+class on_behalf_of:
     """Nodes made in the block remember ``line``: a derivative belongs to the line it derives."""
-    token = _owner.set(line)
-    try:
-        yield
-    finally:
-        _owner.reset(token)
+
+    __slots__ = ("_line", "_token")
+
+    def __init__(self, line: Line | None):
+        self._line = line
+
+    def __enter__(self) -> None:
+        self._token = _owner.set(self._line)
+
+    def __exit__(self, *_: object) -> None:
+        _owner.reset(self._token)

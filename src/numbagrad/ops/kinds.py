@@ -16,6 +16,7 @@ arrays, in that order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,14 +103,27 @@ class Elementwise(Declared, abstract=True):
         if len(variables) != expected:
             words = f"{expected} argument{'s' * (expected != 1)}"
             raise TypeError(f"{self} takes {words}; got {len(variables)}")
-        common = np.dtype(upcast(*(v.type.dtype for v in variables)))
-        if common.kind not in self.accepts:
+        if _kind_of_all(tuple([v.type.dtype for v in variables])) not in self.accepts:
             words = ", ".join(_KINDS[k] for k in self.accepts)
             raise TypeError(
                 f"{self} is defined for {words}; it got "
                 f"{' and '.join(v.type.dtype for v in variables)}. Cast with x.astype(...)"
             )
         return variables
+
+    def make_node(self, *inputs: Any) -> Apply:
+        variables = self.prepare(*inputs)
+        key = (self, config.floatX, *[v.type for v in variables])
+        known = _MADE.get(key)
+        if known is not None:
+            return Apply(self, variables, [known.make_variable()])
+        node = super().make_node(*variables)
+        cls = type(self)
+        if cls.sizes is Elementwise.sizes and cls.output_dtypes is Declared.output_dtypes:
+            if len(_MADE) >= _MOST_MADE:
+                _MADE.clear()
+            _MADE[key] = node.outputs[0].type
+        return node
 
     def align(self, variables: list[Any]) -> list[Any]:
         """All with the same number of dimensions, new ones of size 1 in front."""
@@ -183,6 +197,18 @@ class Elementwise(Declared, abstract=True):
         if isinstance(parts, no_partials):
             return [[parts.connected] for _ in node.inputs]
         return super().connection_pattern(node)
+
+
+#: The types of elementwise results by Op and types of inputs: asked for again and again, of them
+#: alone, and dear to find out.
+_MADE: dict[Any, Any] = {}
+_MOST_MADE = 10_000
+
+
+@cache
+def _kind_of_all(dtypes: tuple[str, ...]) -> str:
+    """NumPy's letter of the kind of the common dtype."""
+    return np.dtype(upcast(*dtypes)).kind
 
 
 class no_partials:

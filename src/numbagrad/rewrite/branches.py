@@ -59,6 +59,8 @@ def enclosed(outputs: Sequence[Variable], keep: Collection[Variable] = ()) -> li
     >>> y.owner.op
     IfElse{then=<1 -> 1, 1 nodes>, orelse=<1 -> 1, 0 nodes>}
     """
+    if not any(isinstance(node.op, (Control, OpFromGraph)) for node in toposort(outputs, keep)):
+        return list(outputs)
     found = rebuild_graph(outputs, {v: v for v in keep}, _opened)
     if not any(isinstance(node.op, IfElse) for node in toposort(found, keep)):
         return found

@@ -64,7 +64,7 @@ def plain_constant(data: Any, dtype: str) -> TensorConstant:
     return TensorConstant(TensorType(dtype, array.shape), array)
 
 
-@on(*sorted(PURE_KINDS))
+@on(*sorted(PURE_KINDS), seeing=lambda seen: all(g.constant for g in seen))
 def fold(node: Node, scope: Scope) -> Any:
     """f(constants) = its value"""
     if not all(isinstance(v, TensorConstant) for v in node.inputs):
@@ -87,7 +87,7 @@ def fold(node: Node, scope: Scope) -> Any:
     return None if any(c.data.size > largest for c in made) else made
 
 
-@on("Elementwise")
+@on("Elementwise", seeing=lambda seen: any(g.constant for g in seen))
 def plain_arguments(node: Node, scope: Scope) -> Any:
     """f(x, 2) = f(2.0, x): constants have the dtype of the computation, and come first"""
     if not any(isinstance(v, TensorConstant) for v in node.inputs):

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..graph.basic import Variable
 from ..graph.registry import OP_CLASSES, OPS
-from ..graph.tensor import constant
+from ..graph.tensor import TensorConstant, constant
 from ..records import record
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "effective_arguments",
     "glance",
     "made_by",
+    "made_of",
     "match",
     "on",
     "op_classes",
@@ -291,6 +292,7 @@ class Glance(NamedTuple):
     """What is seen of a variable at first sight: enough to rule most patterns out."""
 
     op: type | None
+    constant: bool
     truth: bool
     number: Any
 
@@ -305,7 +307,8 @@ def glance(variable: Variable, scope: Scope) -> Glance:
     node, value = scope.owner(variable), scope.value(variable)
     if value is not None and value not in _ASKED_FOR:
         value = _OTHER
-    return Glance(None if node is None else type(node.op), isinstance(value, bool), value)
+    op = None if node is None else type(node.op)
+    return Glance(op, isinstance(variable, TensorConstant), isinstance(value, bool), value)
 
 
 def _may_fit(pattern: Pattern, seen: Glance) -> bool:
@@ -425,10 +428,14 @@ class Local:
     function : callable
         ``function(node, scope)``: a variable, a list with one entry an output (None to keep it), or
         None.
+    seeing : callable or None
+        ``seeing(glances)``: whether it can say anything about inputs that look like this. It is
+        asked once for all nodes that look alike, and not at all for those with many inputs.
     """
 
     heads: tuple[str, ...]
     function: Callable[[Node, Any], Any]
+    seeing: Callable[[Sequence[Glance]], bool] | None = None
 
     @property
     def identity(self) -> str:
@@ -444,7 +451,7 @@ class Local:
 
     def may_fit(self, op: Any, seen: Sequence[Glance]) -> bool:
         """Whether a node of this Op over inputs that look like this is worth trying."""
-        return True
+        return self.seeing is None or self.seeing(seen)
 
     def __call__(self, node: Node, scope: Any) -> Any:
         return self.function(node, scope)
@@ -453,9 +460,16 @@ class Local:
         return self.identity
 
 
-def on(*heads: str) -> Callable[[Callable[[Node, Any], Any]], Local]:
+def on(
+    *heads: str, seeing: Callable[[Sequence[Glance]], bool] | None = None
+) -> Callable[[Callable[[Node, Any], Any]], Local]:
     """Decorator: a function is a rule for Ops of these classes, kinds or facts."""
-    return lambda function: Local(heads, function)
+    return lambda function: Local(heads, function, seeing)
+
+
+def made_of(*names: str) -> Callable[[Sequence[Glance]], bool]:
+    """For ``seeing``: whether an Op of one of these classes makes one of the inputs."""
+    return lambda seen: any(g.op is not None and g.op.__name__ in names for g in seen)
 
 
 def made_by(variable: Any, name: str, scope: Scope) -> Node:

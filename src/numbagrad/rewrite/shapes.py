@@ -67,6 +67,8 @@ class ShapeEnv:
         self._polynomial_of: dict[Variable, Polynomial] = {}
         self._size_of: dict[Polynomial, Size] = {}
         self._stands_for: dict[int, Polynomial] = {}
+        #: Answers of `canonical`, as long as nothing new is known to be equal.
+        self._canonical: dict[Variable, Size] = {}
         self._done: set[Apply] = set()
         self._find(v for o in outputs for v in (o.outputs if isinstance(o, Apply) else [o]))
 
@@ -106,7 +108,14 @@ class ShapeEnv:
 
     def canonical(self, size: Size) -> Size:
         """The one object that stands for all sizes equal to ``size``."""
-        return size if isinstance(size, int) else self._size(self._resolved(self._polynomial(size)))
+        if isinstance(size, int):
+            return size
+        found = self._canonical.get(size)
+        if found is None:
+            found = self._size(self._resolved(self._polynomial(size)))
+            if isinstance(size, Variable):
+                self._canonical[size] = found
+        return found
 
     def same_or_unknown(self, a: Size, b: Size) -> bool:
         """`same` of sizes that may be UNKNOWN, which are equal to nothing."""
@@ -187,7 +196,7 @@ class ShapeEnv:
         return self._size((((self._atom_of[key],), 1),))
 
     def _equate(self, a: Size, b: Size, node: Node) -> None:
-        if a is UNKNOWN or b is UNKNOWN:
+        if a is b or a is UNKNOWN or b is UNKNOWN:
             return
         a, b = self.canonical(_plain(a)), self.canonical(_plain(b))
         if a is b or (isinstance(a, int) and a == b):
@@ -200,6 +209,7 @@ class ShapeEnv:
             atom = _lone_atom((lone, other))
             if atom >= 0 and all(part < atom for monomial, _ in other for part in monomial):
                 self._stands_for[atom] = other
+                self._canonical.clear()
                 return
 
     # -- arithmetic ------------------------------------------------------------------------

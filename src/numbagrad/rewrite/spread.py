@@ -16,7 +16,7 @@ from ..graph.registry import OPS
 from ..ops.index_patterns import NEW, Part, Span
 from ..ops.kinds import Declared
 from ..ops.sizes import product
-from .pattern import Local, Node, Scope, on
+from .pattern import Local, Node, Scope, made_of, on
 
 __all__ = ["SPREAD"]
 
@@ -60,7 +60,7 @@ def spread_source(variable: Any, scope: Scope) -> Any:
     return source
 
 
-@on("Elementwise")
+@on("Elementwise", seeing=made_of("BroadcastTo"))
 def spread_later(node: Node, scope: Scope) -> Any:
     """f(broadcast_to(x), y) = f(x, y), spread afterwards if y is not wide enough"""
     if type(node.op).__name__ == "Second" or type(node.op).checks is not Declared.checks:
