@@ -1,37 +1,38 @@
 """The command line; ``python -m benchmarks --help`` says what it takes."""
 
 import argparse
-import atexit
 import dataclasses
 import json
-import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import apart, report, targets
-from benchmarks.engines import Call, Engine, NumbaGrad, all_engines
-from benchmarks.measure import FULL, QUICK, Effort, Timing, measure, open_engines
-from benchmarks.overhead import call_overhead
+from benchmarks import report, tables
+from benchmarks.apart import APART
+from benchmarks.measure import FULL, QUICK, Effort
+from benchmarks.plots import write_plot
+from benchmarks.targets import budget
+from benchmarks.workers import SETTINGS, Worker
 from benchmarks.workload import Workload
-from benchmarks.workloads import WARM_UP, WORKLOADS
+from benchmarks.workloads import WORKLOADS
 
 RESULTS = Path(__file__).parent / "results"
-GROUPS = sorted({workload.group for workload in WORKLOADS})
-#: What is measured in processes of its own.
-APART = {"growth": apart.growth, "start": apart.start, "memory": apart.memory}
-#: What libraries read when they start to know how many threads they may use.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+#: In the order of the documentation.
+GROUPS = tuple(dict.fromkeys(workload.group for workload in WORKLOADS))
+#: In a quick run a library sits out after so many seconds of compiling in one process.
+QUICK_PATIENCE = 4.0
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The parsed command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Compare numbagrad's compile and run time with NumPy, JAX and PyTensor.",
+        description="Compare numbagrad's compile and run time with NumPy, Numba by hand, JAX, "
+        "PyTensor and PyTorch.",
     )
     parser.add_argument(
         "--quick", action="store_true", help="small sizes and few rounds: does it all run?"
@@ -44,35 +45,25 @@ def arguments() -> argparse.Namespace:
         help="only these workloads",
     )
     parser.add_argument(
-        "--group",
-        choices=["all", *GROUPS, *APART],
-        default="all",
-        help="which workloads, if --only does not say (default: %(default)s)",
+        "--group", nargs="+", choices=[*GROUPS, *APART], help="only these groups (default: all)"
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="how many threads every library may use"
+        "--threads",
+        choices=[*SETTINGS, "both"],
+        default="both",
+        help="every library with one thread, on all cores, or both in turns (the default)",
     )
     parser.add_argument(
-        "--against", type=Path, metavar="FILE", help="compare with the results of an earlier run"
+        "--against", type=Path, metavar="DIR", help="compare with an earlier run's folder"
     )
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="time for the calls of one workload at one size"
     )
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for JSON and plots")
-    return parser.parse_args()
-
-
-def base_of(timings: dict[str, Timing]) -> str:
-    """The library that the others are compared with: the first that was timed."""
-    return next(name for name, timing in timings.items() if timing.calls)
-
-
-def overhead(opened: list[Engine], quick: bool) -> dict[str, float]:
-    """Call overhead of numbagrad, if it is there."""
-    for engine in opened:
-        if isinstance(engine, NumbaGrad):
-            return call_overhead(engine.ng, 3 if quick else 30)
-    return {}
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
+    parser.add_argument(
+        "--report", action="store_true", help="only write tables and plots of the results again"
+    )
+    return parser.parse_args(given)
 
 
 def chosen(options: argparse.Namespace, group: str) -> list[Workload]:
@@ -85,123 +76,138 @@ def groups(options: argparse.Namespace) -> list[str]:
     """The groups of which something was asked for."""
     if options.only:
         return [group for group in GROUPS if chosen(options, group)]
-    return [*GROUPS, *APART] if options.group == "all" else [options.group]
+    return list(options.group or [*GROUPS, *APART])
 
 
 def effort_of(options: argparse.Namespace) -> Effort:
     """How long to measure."""
     effort = QUICK if options.quick else FULL
-    return (
-        effort if options.seconds is None else dataclasses.replace(effort, seconds=options.seconds)
-    )
+    given = {} if options.seconds is None else {"seconds": options.seconds}
+    return dataclasses.replace(effort, **given)
 
 
-def run_workload(
-    opened: list[Engine], workload: Workload, options: argparse.Namespace
-) -> dict[str, Any]:
-    """The tables of one workload, one a size, by label."""
-    built: dict[str, Call] = {}
-    found = {}
-    for sizes in [workload.quick] if options.quick else [workload.full, *workload.more]:
-        if workload.sized:
-            built.clear()
-        timings = measure(opened, workload, sizes, effort_of(options), built)
-        base = base_of(timings)
-        rows = report.summary(timings, base)
-        report.print_table(workload, sizes, rows, base)
-        found[workload.label(sizes)] = {
-            "title": workload.title,
-            "sizes": dict(sizes),
-            "base": base,
-            "libraries": rows,
-        }
-    return found
+def file_of(options: argparse.Namespace, group: str) -> Path:
+    """The JSON file of a group; its table and plots stand beside it."""
+    return Path(options.out) / f"{'quick' if options.quick else 'latest'}-{group}.json"
 
 
-def run_group(
-    options: argparse.Namespace, group: str, opened: list[Engine], skipped: Mapping[str, str]
+def stored(options: argparse.Namespace) -> dict[str, Any]:
+    """The results of all groups that lie in the folder."""
+    files = {group: file_of(options, group) for group in (*GROUPS, *APART)}
+    return {g: json.loads(f.read_text("utf-8")) for g, f in files.items() if f.exists()}
+
+
+def say_how_long(options: argparse.Namespace, wanted: list[str]) -> None:
+    """What these groups took when they were last run."""
+    took = {group: result.get("took_s", 0.0) for group, result in stored(options).items()}
+    known = [took[group] for group in wanted if group in took]
+    if len(known) == len(wanted) and not options.only:
+        print(f"about {sum(known) / 60:.0f} minutes, as last time:", end=" ")
+        print(", ".join(f"{group} {took[group]:.0f} s" for group in wanted))
+
+
+def run_workloads(
+    workers: Mapping[str, Worker], options: argparse.Namespace, group: str
 ) -> dict[str, Any]:
     """Measure what was asked for of one group, printing tables on the way."""
-    result: dict[str, Any] = {
-        "machine": report.machine(),
-        "versions": report.versions(opened),
-        "skipped": skipped,
-        "base": opened[0].name,
-        "workloads": {},
-    }
-    workloads = chosen(options, group)
-    for workload in workloads:
-        result["workloads"] |= run_workload(opened, workload, options)
-    ours = next((engine for engine in opened if isinstance(engine, NumbaGrad)), None)
-    if ours is not None and not options.quick:  # small sizes reach nothing
-        names = {workload.name for workload in workloads}
-        result["targets"] = targets.reached(result, ours, effort_of(options), names)
-        report.print_targets(result["targets"])
-    if group == "models" and (best := overhead(opened, options.quick)):
-        report.print_overhead(best)
-        result["call_overhead_s"] = best
+    first = next(iter(workers.values()))
+    result: dict[str, Any] = {"versions": first.versions, "skipped": first.skipped}
+    found = result["workloads"] = {}
+    for workload in chosen(options, group):
+        for sizes in [workload.quick] if options.quick else [workload.full, *workload.more]:
+            timings = {
+                setting: worker.measure(workload.name, sizes, effort_of(options))
+                for setting, worker in workers.items()
+            }
+            rows = report.summary(timings)
+            report.print_table(workload, sizes, rows)
+            found[workload.label(sizes)] = {
+                "title": workload.title,
+                "sizes": dict(sizes),
+                "base": report.base_of(timings[next(iter(workers))]),
+                "libraries": rows,
+            }
+    if group == "calls":
+        overhead = workers[min(workers)].overhead(3 if options.quick else 30)
+        if overhead:
+            report.print_overhead(overhead)
+            result["call_overhead_s"] = overhead
     return result
 
 
-def file_name(options: argparse.Namespace, group: str) -> str:
-    """The name of the file for the results of a group."""
-    kind = "quick" if options.quick else "latest"
-    threads = f"-{options.threads}-threads" if options.threads else ""
-    return f"{kind}{threads}.json" if group == "models" else f"{kind}{threads}-{group}.json"
+def write(options: argparse.Namespace, group: str, result: Mapping[str, Any]) -> None:
+    """The JSON file of a group, its table, its plots."""
+    path = file_of(options, group)
+    report.write_json(path, result)
+    tables.write_tables(path, tables.lines_of(group, result))
+    write_plot(path, group, result)
+    print("written:", path, flush=True)
 
 
-def with_threads(options: argparse.Namespace) -> None:
-    """Start again with the number of threads that was asked for: it is read when Python starts."""
-    wanted = str(options.threads)
-    if options.threads and any(os.environ.get(name) != wanted for name in THREADS):
-        flags = os.environ.get("XLA_FLAGS", "")
-        if options.threads == 1:
-            flags = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-        environment = {**os.environ, **dict.fromkeys(THREADS, wanted), "XLA_FLAGS": flags}
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], environment)
+def write_budget(options: argparse.Namespace) -> None:
+    """What was wanted and what was reached, from the results of all groups in the folder."""
+    if options.quick:
+        return  # small sizes reach nothing
+    rows = budget(stored(options))
+    report.print_targets(rows)
+    tables.write_tables(file_of(options, "budget"), tables.budget_lines(rows))
 
 
 def wrong_in(result: Mapping[str, Any]) -> list[str]:
     """The libraries that disagreed with NumPy or failed, with what they said."""
     return [
         f"{workload}: {library}: {row['error']}"
-        for workload, entry in result["workloads"].items()
+        for workload, entry in result.get("workloads", {}).items()
         for library, row in entry["libraries"].items()
-        if "error" in row
+        if "error" in row and not row["error"].startswith("sat out")
     ]
 
 
+def open_workers(options: argparse.Namespace) -> dict[str, Worker]:
+    """A process for each number of threads; all cores first: compiling is timed there."""
+    patience = QUICK_PATIENCE if options.quick else None
+    settings = ("all", "one") if options.threads == "both" else (options.threads,)
+    workers = {setting: Worker(setting, patience=patience) for setting in settings}
+    for name, reason in next(iter(workers.values())).skipped.items():
+        print(f"without {name}: {reason}")
+    return workers
+
+
 def main() -> int:
-    """Run, write the files, and fail if a library disagreed with NumPy."""
+    """Run, write each group's files when it is done, and fail if a library disagreed."""
     options = arguments()
-    with_threads(options)
-    scratch = tempfile.mkdtemp(prefix="benchmarks-")
-    # Registered before any library is imported, so that it runs after their own clean-up at exit.
-    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     wanted = groups(options)
-    opened: list[Engine] = []
-    skipped: dict[str, str] = {}
-    if any(group in GROUPS for group in wanted):
-        opened, skipped = open_engines(all_engines(), WARM_UP, Path(scratch))
-        for name, reason in skipped.items():
-            print(f"without {name}: {reason}")
-    wrong, written = [], []
+    if options.report:
+        for group, result in stored(options).items():
+            write(options, group, result)
+        write_budget(options)
+        return 0
+    say_how_long(options, wanted)
+    scratch = Path(tempfile.mkdtemp(prefix="benchmarks-"))
+    workers = open_workers(options) if set(wanted) & set(GROUPS) else {}
+    wrong = []
     for group in wanted:
-        path = options.out / file_name(options, group)
+        begin = time.perf_counter()
+        result: dict[str, Any] = {"machine": report.machine()}
         if group in APART:
-            found = {group: APART[group](Path(scratch) / group, options.quick)}
-            result = {"machine": report.machine(), **found}
-            report.write_json(path, result)
-            plots = apart.write_growth_plot(path, result) if group == "growth" else []
+            result |= {
+                "versions": report.installed(),
+                group: APART[group](scratch / group, options.quick),
+            }
         else:
-            result = run_group(options, group, opened, skipped)
-            wrong += wrong_in(result)
-            report.write_json(path, result)
-            plots = report.write_plot(path, result)
-            if options.against:
-                report.print_against(result, json.loads(options.against.read_text("utf-8")))
-        written += [path, *plots]
-    print("\nwritten:", *(str(file) for file in written))
+            result |= run_workloads(workers, options, group)
+        result["took_s"] = time.perf_counter() - begin
+        wrong += wrong_in(result)
+        earlier = options.against and file_of(
+            argparse.Namespace(out=options.against, quick=options.quick), group
+        )
+        if earlier and earlier.exists():
+            report.print_against(result, json.loads(earlier.read_text("utf-8")))
+        write(options, group, result)
+    for worker in workers.values():
+        worker.close()
+    shutil.rmtree(scratch, ignore_errors=True)
+    write_budget(options)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0
 

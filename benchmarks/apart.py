@@ -1,63 +1,108 @@
-"""Tables of what is measured in processes of their own, and the plot of growing graphs."""
+"""What is measured in processes of their own: growing graphs, starting, memory."""
 
-import importlib
 import json
 import os
+import resource
+import shutil
+import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.report import seconds, times
+from benchmarks.start import SCRIPTS, script
 
-#: Libraries by how `child` calls them, with the settings that make them start from nothing.
-LIBRARIES = ("numbagrad", "JAX", "PyTensor")
+ROOT = Path(__file__).parents[1]
+COMPILERS = ("numbagrad", "JAX", "PyTensor Numba", "PyTensor C")
+EVERYONE = ("numbagrad", "NumPy", "Numba by hand", *COMPILERS[1:], "PyTorch")
 SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 QUICK_SIZES = (10, 100)
 #: A library that took longer than this for one size is not asked for the next one.
 PATIENCE = 60.0
-LIMIT = 900.0
+#: What one process may take at most; a library that does not finish is not asked again.
+LIMIT = 150.0
+#: Deep graphs recurse deeply, in some libraries in C++.
+STACK = 2**30
 
 
-def child(kind: str, library: str, number: int, scratch: Path) -> dict[str, Any]:
-    """What a process of its own found, or ``{"error": ...}``."""
-    environment = dict(os.environ, JAX_PLATFORMS="cpu", NUMBAGRAD_CACHE_DIR=str(scratch))
-    environment["PYTENSOR_FLAGS"] = f"base_compiledir={scratch}"
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.child", kind, library, str(number)]
+def process(command: Sequence[str], scratch: Path, more: Mapping[str, str]) -> dict[str, Any]:
+    """What a process printed as JSON, or ``{"error": ...}``; its caches are in ``scratch``."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    path = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(str(Path(part).resolve()) for part in path),
+        "PYTHONPYCACHEPREFIX": str(scratch.parent / "bytecode"),
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(scratch),
+        "NUMBAGRAD_CACHE_DIR": str(scratch),
+        "NUMBA_CACHE_DIR": str(scratch),
+        "PYTENSOR_FLAGS": f"base_compiledir={scratch}",
+        **more,
+    }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    begin = time.time()
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=LIMIT, env=environment, check=False
+            [sys.executable, "-W", "ignore", *command],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            env=environment,
+            cwd=scratch,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"took more than {LIMIT:.0f} s"}
+        return {"error": f"not ready after {LIMIT:.0f} s"}
     if done.returncode:
-        return {"error": done.stderr.strip().rpartition("\n")[2] or f"exit {done.returncode}"}
-    found: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
-    return found
+        return {"error": why(done.returncode, done.stderr)}
+    return {"asked": begin, **json.loads(done.stdout.strip().rpartition("\n")[2])}
 
 
-def growth(scratch: Path, quick: bool) -> dict[str, Any]:
+def why(code: int, said: str) -> str:
+    """One line about a process that failed: its error, or the signal that ended it."""
+    if code < 0:
+        return f"crashed (signal {-code})"
+    lines = [line for line in said.splitlines() if line[:1].isalpha() and "Error" in line]
+    return (lines[-1] if lines else f"failed (exit code {code})")[:100]
+
+
+def deep_stack() -> None:
+    """Let this process's children have a stack of `STACK` bytes, where that is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    wanted = STACK if hard == resource.RLIM_INFINITY else min(STACK, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+
+
+def growth(scratch: Path, quick: bool, libraries: Sequence[str] = COMPILERS) -> dict[str, Any]:
     """Compile time and memory of random elementwise graphs with their gradients."""
     print("\ncompile time of a random elementwise graph with its gradient, in a fresh process")
-    result: dict[str, Any] = {library: {} for library in LIBRARIES}
+    deep_stack()
+    result: dict[str, Any] = {library: {} for library in libraries}
     tired: set[str] = set()
     for nodes in QUICK_SIZES if quick else SIZES:
-        for library in LIBRARIES:
+        for library in libraries:
             if library in tired:
                 continue
-            folder = scratch / f"{library}-{nodes}"
-            folder.mkdir(parents=True)
-            found = result[library][nodes] = child("growth", library, nodes, folder)
+            command = ["-m", "benchmarks.child", "growth", library, str(nodes)]
+            # A folder that exists with JAX's cache in it would make compiling a matter of luck.
+            fresh = scratch / f"{library}-{nodes}".replace(" ", "-")
+            off = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+            found = result[library][str(nodes)] = process(command, fresh, off)
+            line = f"  {nodes:>6} nodes  {library:<15}"
             if "error" in found:
-                print(f"  {nodes:>6} nodes  {library:<10} {found['error']}", flush=True)
+                print(line, found["error"], flush=True)
                 tired.add(library)
                 continue
-            ours = result[LIBRARIES[0]].get(nodes, {}).get("seconds")
+            ours = result[libraries[0]].get(str(nodes), {}).get("seconds")
             ratio = found["seconds"] / ours if ours else None
             print(
-                f"  {nodes:>6} nodes  {library:<10} {seconds(found['seconds']):>9} "
-                f"{times(ratio):>8}  peak {found['peak'] / 2**20:>6.0f} MiB",
+                f"{line} {seconds(found['seconds']):>9} {times(ratio):>8}  "
+                f"peak {found['peak'] / 2**20:>6.0f} MiB",
                 flush=True,
             )
             if found["seconds"] > PATIENCE:
@@ -65,74 +110,60 @@ def growth(scratch: Path, quick: bool) -> dict[str, Any]:
     return result
 
 
-def start(scratch: Path, quick: bool) -> dict[str, Any]:
-    """From the import to the first gradient: nothing cached, then the second process."""
-    print("\nfrom import to the first gradient, in a fresh process")
+def start(scratch: Path, quick: bool, libraries: Sequence[str] = tuple(SCRIPTS)) -> dict[str, Any]:
+    """From the start of a process to the first gradient, nothing cached and then again."""
+    print("\na fresh process: from its start, and from its first import, to the first gradient")
     result: dict[str, Any] = {}
-    for library in LIBRARIES:
-        folder = scratch / f"start-{library}"
-        folder.mkdir(parents=True)
-        cold = child("start", library, 0, folder)
-        runs = [child("start", library, 0, folder) for _ in range(2 if quick else 5)]
-        good = [run["seconds"] for run in runs if "seconds" in run]
-        if "error" in cold or not good:
-            result[library] = {"error": cold.get("error", "no run succeeded")}
-            print(f"  {library:<10} {result[library]['error']}")
+    for library in libraries:
+        folder = scratch / f"start-{library}".replace(" ", "-").replace(",", "")
+        command, more = ["-c", script(library)], SCRIPTS[library][1]
+        process(command, folder, more)  # writes bytecode
+        cold = []
+        for _ in range(1 if quick else 3):
+            shutil.rmtree(folder, ignore_errors=True)
+            cold.append(process(command, folder, more))
+        again = [process(command, folder, more) for _ in range(2 if quick else 9)]
+        failed = [run["error"] for run in cold + again if "error" in run]
+        if failed:
+            result[library] = {"error": failed[0]}
+            print(f"  {library:<15} {failed[0]}")
             continue
-        row = result[library] = {"cold_s": cold["seconds"], "cached_s": min(good)}
-        ours = result[LIBRARIES[0]]
+        row = result[library] = {"cold": steps(cold), "cached": steps(again)}
         print(
-            f"  {library:<10} first {seconds(row['cold_s']):>8} "
-            f"{times(row['cold_s'] / ours['cold_s']):>8}   again {seconds(row['cached_s']):>8} "
-            f"{times(row['cached_s'] / ours['cached_s']):>8}",
+            f"  {library:<15} first {seconds(row['cold']['process_s']):>7} and "
+            f"{seconds(row['cold']['import_s']):>7}, of it compiling "
+            f"{seconds(row['cold']['compile_s']):>7};  again {seconds(row['cached']['process_s']):>7}"
+            f" and {seconds(row['cached']['import_s']):>7}",
             flush=True,
         )
     return result
 
 
-def memory(scratch: Path, quick: bool) -> dict[str, Any]:
+def steps(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Medians of the times to the first result: from the process's start, from the first import
+    (NumPy's), and from the end of all imports."""
+    return {
+        "process_s": statistics.median(run["done"] - run["asked"] for run in runs),
+        "import_s": statistics.median(run["done"] - run["begin"] for run in runs),
+        "compile_s": statistics.median(run["done"] - run["imported"] for run in runs),
+    }
+
+
+def memory(scratch: Path, quick: bool, libraries: Sequence[str] = EVERYONE) -> dict[str, Any]:
     """What a call of the long elementwise value and gradient adds to the peak of memory."""
     n = 200_000 if quick else 5_000_000
     print(f"\npeak memory of one call, elementwise value and gradient (n = {n})")
-    result: dict[str, Any] = {"n": n}
-    for library in (*LIBRARIES, "NumPy"):
-        folder = scratch / f"memory-{library}"
-        folder.mkdir(parents=True)
-        found = child("memory", library, n, folder)
+    result: dict[str, Any] = {}
+    for library in libraries:
+        command = ["-m", "benchmarks.child", "memory", library, str(n)]
+        found = process(command, scratch / f"memory-{library}".replace(" ", "-"), {})
         if "error" in found:
             result[library] = found
-            print(f"  {library:<10} {found['error']}")
+            print(f"  {library:<15} {found['error']}", flush=True)
             continue
         result[library] = {"bytes": found["bytes"], "outputs": found["bytes"] / (2 * 8 * n)}
-        print(f"  {library:<10} {result[library]['outputs']:.2f} times its two output arrays")
+        print(f"  {library:<15} {result[library]['outputs']:.2f} times its two output arrays")
     return result
 
 
-def write_growth_plot(path: Path, result: Mapping[str, Any]) -> list[Path]:
-    """Seconds and memory against the number of nodes, as SVG and PNG beside ``path``."""
-    try:
-        matplotlib = importlib.import_module("matplotlib")
-    except ModuleNotFoundError:
-        return []
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
-    pyplot = importlib.import_module("matplotlib.pyplot")
-    figure, panels = pyplot.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
-    for j, (library, rows) in enumerate(result["growth"].items()):
-        good = {int(n): row for n, row in rows.items() if "seconds" in row}
-        for panel, heights in (
-            (panels[0], [row["seconds"] for row in good.values()]),
-            (panels[1], [row["peak"] / 2**20 for row in good.values()]),
-        ):
-            panel.plot(list(good), heights, marker="o", color=f"C{j}", label=library)
-    for panel, title in zip(panels, ("compile time, seconds", "peak memory, MiB"), strict=True):
-        panel.set_xscale("log")
-        panel.set_yscale("log")
-        panel.set_xlabel("nodes of the graph, without its gradient")
-        panel.set_title(title)
-    panels[0].legend()
-    written = [path.with_suffix(".svg"), path.with_suffix(".png")]
-    for file in written:
-        figure.savefig(file, dpi=120, metadata={"Date": None} if file.suffix == ".svg" else None)
-    pyplot.close(figure)
-    return written
+APART = {"growth": growth, "start": start, "memory": memory}

@@ -9,7 +9,6 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +49,10 @@ class Engine(ABC):
     def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
         """The workload as a function of the arrays that `load` returns."""
 
+    def build_parallel(self, workload: Workload, sizes: Mapping[str, int], call: Call) -> Call:
+        """What to time on all cores, where that is another function than `build` made."""
+        return call
+
     def takes(self, workload: Workload) -> bool:
         """Whether the workload is written for this library."""
         return True
@@ -61,10 +64,6 @@ class Engine(ABC):
     def report(self) -> dict[str, float]:
         """Seconds in each stage of the last build, where the library tells."""
         return {}
-
-    def versions(self) -> dict[str, str]:
-        """Versions of the installed packages that this engine rests on."""
-        return {package: version(package) for package in self.packages}
 
 
 class NumPy(Engine):
@@ -112,7 +111,7 @@ class PyTorch(Engine):
         return workload.torch is not None
 
     def load(self, arrays: Arrays) -> Sequence[Any]:
-        return [self.torch.from_numpy(np.array(array)) for array in arrays]
+        return [self.torch.from_numpy(np.array(array)) for array in arrays]  # its own memory
 
     def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
         assert workload.torch is not None
@@ -129,6 +128,8 @@ def numbagrad_language(ng: Any, T: Any) -> Language:
         ng.hessian,
         lambda cost, x: ng.hessian(cost, x, sparsity="detect", result="sparse").data,
         lambda *given: ng.scan(*given, return_updates=False),
+        ng.ifelse,
+        lambda size: T.random.RandomStream(1).normal(size=size),
     )
 
 
@@ -149,6 +150,10 @@ class NumbaGrad(Engine):
         inputs, outputs = workload.expressions(self.language, sizes)
         self.function = self.ng.function(inputs, outputs)
         return self.function
+
+    def build_parallel(self, workload: Workload, sizes: Mapping[str, int], call: Call) -> Call:
+        inputs, outputs = workload.expressions(self.language, sizes)
+        return self.ng.function(inputs, outputs, parallel=True)
 
     def report(self) -> dict[str, float]:
         return dict(self.function.compile_report().seconds)
@@ -197,6 +202,7 @@ class PyTensor(Engine):
             warnings.simplefilter("ignore")  # at import it warns of a missing BLAS to link C with
             self.pytensor = import_peer("pytensor", "PyTensor")
             T = importlib.import_module("pytensor.tensor")
+            ifelse = importlib.import_module("pytensor.ifelse").ifelse
         gradient = self.pytensor.gradient
         self.language = Language(
             T,
@@ -205,6 +211,8 @@ class PyTensor(Engine):
             lambda y, x, forward: gradient.jacobian(y, x),
             gradient.hessian,
             scan=lambda *given: self.pytensor.scan(*given, return_updates=False),
+            ifelse=ifelse,
+            normal=lambda size: T.random.RandomStream(1).normal(size=size),
         )
         if self.mode == "CVM" and not self.pytensor.config.cxx:
             raise UnavailableError("PyTensor finds no C++ compiler")

@@ -19,18 +19,19 @@ from benchmarks.workload import Workload
 
 QUIET = 0.03  # seconds for another library's threads to go to sleep
 SAMPLE = 0.005  # seconds that a sample of fast calls should take at least
+LONG = 1.0  # a call that takes so many seconds is timed once
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: at most so many rounds and seconds a workload, at least three rounds."""
+    """How long to measure: at most so many rounds and seconds a workload, at least two rounds."""
 
     rounds: int
     seconds: float
 
 
-FULL = Effort(rounds=60, seconds=40.0)
-QUICK = Effort(rounds=3, seconds=2.0)
+FULL = Effort(rounds=40, seconds=8.0)
+QUICK = Effort(rounds=2, seconds=0.2)
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Timing:
     """Seconds of one library on one workload; `error` instead, where it failed."""
 
     compile: float | None = None
+    took: float = 0.0  # to the first result, compiling or not
     stages: dict[str, float] = field(default_factory=dict)
     calls: list[float] = field(default_factory=list)
     error: str | None = None
@@ -83,12 +85,12 @@ def sample(call: Call, arguments: Sequence[Any], repeat: int) -> float:
     return (time.perf_counter() - start) / repeat
 
 
-def calls_per_sample(call: Call, arguments: Sequence[Any]) -> int:
-    """How many calls in a row take at least `SAMPLE` seconds; a power of two."""
+def calls_per_sample(call: Call, arguments: Sequence[Any]) -> tuple[int, float]:
+    """How many calls in a row, a power of two, take at least `SAMPLE` seconds; seconds of one."""
     repeat = 1
-    while repeat * sample(call, arguments, repeat) < SAMPLE:
+    while repeat * (seconds := sample(call, arguments, repeat)) < SAMPLE:
         repeat *= 2
-    return repeat
+    return repeat, seconds
 
 
 def compile_all(
@@ -96,6 +98,7 @@ def compile_all(
     workload: Workload,
     sizes: Mapping[str, int],
     built: dict[str, Call],
+    parallel: bool,
 ) -> tuple[dict[str, Timing], dict[str, tuple[Call, Sequence[Any]]]]:
     """Time from an empty graph to the first result of each engine, and check that result.
 
@@ -111,22 +114,24 @@ def compile_all(
         timing = timings[engine.name] = Timing()
         arguments = engine.load(arrays)
         gc.collect()
+        anew = engine.name not in built
         start = time.perf_counter()
         try:
-            anew = engine.name not in built
             call = engine.build(workload, sizes) if anew else built[engine.name]
             results = call(*arguments)
+            timing.took = time.perf_counter() - start
+            timing.error = same_results(results, expected, workload.rtol)
+            timing.stages = engine.report() if anew else {}
+            if parallel and anew and timing.error is None:
+                call = engine.build_parallel(workload, sizes, call)
+                timing.error = same_results(call(*arguments), expected, workload.rtol)
         except Exception as error:  # one library's failure must not lose the others' numbers
             timing.error = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-            continue
-        seconds = time.perf_counter() - start
-        timing.error = same_results(results, expected, workload.rtol)
         if timing.error is None:
             ready[engine.name] = call, arguments
             built[engine.name] = call
-            timing.stages = engine.report() if anew else {}
             if engine.compiles and (anew or engine.recompiles):
-                timing.compile = seconds
+                timing.compile = timing.took
     return timings, ready
 
 
@@ -134,17 +139,21 @@ def in_turns(
     ready: Mapping[str, tuple[Call, Sequence[Any]]], effort: Effort
 ) -> dict[str, list[float]]:
     """Seconds of a call of each, round by round."""
-    repeats = {name: calls_per_sample(*one) for name, one in ready.items()}
-    found: dict[str, list[float]] = {name: [] for name in ready}
+    repeats, found = {}, {}
+    for name, one in ready.items():
+        repeats[name], seconds = calls_per_sample(*one)
+        found[name] = [seconds] if seconds > LONG else []
+    turns = [name for name in ready if not found[name]]
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
         end = time.perf_counter() + effort.seconds
         for done in range(effort.rounds):
-            if done >= 3 and time.perf_counter() > end:
+            if done >= 2 and time.perf_counter() > end:
                 break
-            for name, (call, arguments) in ready.items():
+            for name in turns:
+                call, arguments = ready[name]
                 time.sleep(QUIET)
                 sample(call, arguments, repeats[name])
                 found[name].append(sample(call, arguments, repeats[name]))
@@ -160,9 +169,10 @@ def measure(
     sizes: Mapping[str, int],
     effort: Effort,
     built: dict[str, Call],
+    parallel: bool,
 ) -> dict[str, Timing]:
     """Compile and run `workload` in every engine; only engines that agree are timed."""
-    timings, ready = compile_all(engines, workload, sizes, built)
+    timings, ready = compile_all(engines, workload, sizes, built, parallel)
     for name, calls in in_turns(ready, effort).items():
         timings[name].calls = calls
     return timings

@@ -1,19 +1,21 @@
-"""What a run leaves behind: a table on the terminal, a JSON file, a plot. Nothing is timed here."""
+"""What a run says on the terminal and leaves in JSON files. Nothing is timed here."""
 
-import importlib
 import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engines import Engine
+from benchmarks.engines import Engine, all_engines
 from benchmarks.measure import Timing
 from benchmarks.workload import Workload
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
+WORDS = {"one": "one thread", "all": "all cores"}
 
 
 def machine() -> dict[str, Any]:
@@ -41,28 +43,55 @@ def _processor() -> str:
     return platform.processor()
 
 
-def summary(timings: Mapping[str, Timing], base: str) -> dict[str, Any]:
-    """Seconds of every library, and how many times those of `base` they are."""
-    rows: dict[str, Any] = {}
-    reference = timings[base]
-    for name, timing in timings.items():
-        if timing.error:
-            rows[name] = {"error": timing.error}
-            continue
-        row: dict[str, Any] = {
-            "best_s": timing.best,
-            "median_s": timing.median,
-            "rounds": len(timing.calls),
-            "best_ratio": timing.best / reference.best if reference.calls else None,
-            "median_ratio": timing.median / reference.median if reference.calls else None,
-        }
-        if timing.compile is not None:
-            row["compile_s"] = timing.compile
-            if reference.compile is not None:
-                row["compile_ratio"] = timing.compile / reference.compile
-        if timing.stages:
-            row["compile_stages_s"] = timing.stages
-        rows[name] = row
+def versions(engines: Sequence[Engine]) -> dict[str, str]:
+    """Versions of everything that takes part."""
+    return {package: version(package) for engine in engines for package in engine.packages}
+
+
+def installed() -> dict[str, str]:
+    """Versions of everything that could take part."""
+    found = {}
+    for engine in all_engines():
+        with suppress(PackageNotFoundError):
+            found |= versions([engine])
+    return found
+
+
+def base_of(timings: Mapping[str, Timing]) -> str | None:
+    """The library that the others are compared with: the first that was timed."""
+    return next((name for name, timing in timings.items() if timing.calls), None)
+
+
+def summary(measured: Mapping[str, Mapping[str, Timing]]) -> dict[str, Any]:
+    """Seconds of every library, and how many times those of the base they are.
+
+    ``measured`` has the timings of each setting of threads. Calls are kept by setting; the time to
+    compile is that of the first one, all cores where there are both.
+    """
+    first = next(iter(measured.values()))
+    rows: dict[str, Any] = {name: {} for name in first}
+    for setting, timings in measured.items():
+        base = base_of(timings)
+        for name, timing in timings.items():
+            if timing.error or base is None:
+                rows[name].setdefault("error", timing.error)
+                continue
+            best, median = timings[base].best, timings[base].median
+            rows[name][setting] = {
+                "best_s": timing.best,
+                "median_s": timing.median,
+                "best_ratio": timing.best / best,
+                "median_ratio": timing.median / median,
+                "rounds": len(timing.calls),
+            }
+    base = base_of(first)
+    reference = first[base].compile if base is not None else None
+    for name, timing in first.items():
+        if timing.error is None and timing.compile is not None:
+            rows[name]["compile_s"] = timing.compile
+            rows[name]["compile_stages_s"] = timing.stages
+            if reference is not None:
+                rows[name]["compile_ratio"] = timing.compile / reference
     return rows
 
 
@@ -81,30 +110,23 @@ def times(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}x"
 
 
-def print_table(
-    workload: Workload, sizes: Mapping[str, int], rows: Mapping[str, Any], base: str
-) -> None:
-    """One workload's table; a ratio above 1 means slower than `base`."""
+def print_table(workload: Workload, sizes: Mapping[str, int], rows: Mapping[str, Any]) -> None:
+    """One workload's table; a ratio above 1 means slower than the base, the first row."""
     size = ", ".join(f"{name} = {value}" for name, value in sizes.items())
     print(f"\n{workload.name}: {workload.title}" + (f" ({size})" if size else ""))
-    line = "  {:<15} {:>10} {:>8} {:>10} {:>8} {:>10} {:>8}"
-    print(line.format(f"against {base}", "compile", "", "best call", "", "median", ""))
+    settings = [s for s in WORDS if any(s in row for row in rows.values())]
+    heads = "".join(f"{WORDS[s]:>15} {'':>8} {'best':>8}" for s in settings)
+    print(f"  {'':<15} {'compile':>9} {'':>8}{heads}")
     for name, row in rows.items():
+        line = f"  {name:<15} {seconds(row.get('compile_s')):>9} "
+        line += f"{times(row.get('compile_ratio')):>8}"
+        for setting in settings:
+            calls = row.get(setting, {})
+            line += f"{seconds(calls.get('median_s')):>15} {times(calls.get('median_ratio')):>8}"
+            line += f" {times(calls.get('best_ratio')):>8}"
         if "error" in row:
-            print(f"  {name:<15} not timed: {row['error']}")
-            continue
-        print(
-            line.format(
-                name,
-                seconds(row.get("compile_s")),
-                times(row.get("compile_ratio")),
-                seconds(row["best_s"]),
-                times(row["best_ratio"]),
-                seconds(row["median_s"]),
-                times(row["median_ratio"]),
-            ),
-            flush=True,
-        )
+            line = f"  {name:<15} not timed: {row['error'][:200]}"
+        print(line, flush=True)
 
 
 def print_overhead(best: Mapping[str, float]) -> None:
@@ -117,117 +139,46 @@ def print_overhead(best: Mapping[str, float]) -> None:
 
 def print_targets(rows: Sequence[Mapping[str, Any]]) -> None:
     """What was to be reached, and whether it was."""
-    if rows:
-        print("\nto reach")
+    print("\nthe budget")
     for row in rows:
         mark = "reached" if row["ok"] else "NOT REACHED"
-        print(f"  {row['words']} (wanted: {row['wanted']}): {mark}", flush=True)
+        print(f"  {row['what']:<76} {row['wanted']:>12} {row['reached']:>9}  {mark}")
 
 
 def print_against(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
-    """Each library's times in this run against an earlier one's; only ratios of ratios are fair.
+    """The base's times in this run against an earlier one's.
 
-    The machine may have been faster then, so numbagrad's change is also given relative to NumPy's.
+    The machine may have been faster then, so the change is also given relative to NumPy's.
     """
     print(f"\nagainst the run of {earlier['machine']['date']}: above 1 is slower now")
-    for label, entry in result["workloads"].items():
-        old = earlier["workloads"].get(label, {"libraries": {}})["libraries"]
-        changes = {
-            name: row["best_s"] / old[name]["best_s"]
-            for name, row in entry["libraries"].items()
-            if "best_s" in row and "best_s" in old.get(name, {})
-        }
-        base = changes.get(entry["base"])
-        if base is None:
-            continue
-        words = f"  {label:<32} {entry['base']} {times(base)}"
-        if "NumPy" in changes:
-            words += f", relative to NumPy {times(base / changes['NumPy'])}"
-        print(words)
-
-
-def versions(engines: list[Engine]) -> dict[str, str]:
-    """Versions of everything that took part."""
-    return {name: v for engine in engines for name, v in engine.versions().items()}
+    for label, rows in result.get("workloads", {}).items():
+        old = earlier.get("workloads", {}).get(label, {"libraries": {}})["libraries"]
+        for setting, words in WORDS.items():
+            changes = {
+                name: row[setting]["median_s"] / old[name][setting]["median_s"]
+                for name, row in rows["libraries"].items()
+                if setting in row and setting in old.get(name, {})
+            }
+            base = changes.get("numbagrad")
+            if base is None:
+                continue
+            line = f"  {label:<34} {words:<10} numbagrad {times(base)}"
+            if "NumPy" in changes:
+                line += f", relative to NumPy {times(base / changes['NumPy'])}"
+            print(line)
 
 
 def write_json(path: Path, result: Mapping[str, Any]) -> None:
     """Write the result, readable and with a stable order of keys."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(rounded(result), indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
-def write_plot(path: Path, result: Mapping[str, Any]) -> list[Path]:
-    """Bars of run time and compile time against the base, as SVG and PNG beside `path`.
-
-    Returns no files where matplotlib is not installed.
-    """
-    try:
-        matplotlib = importlib.import_module("matplotlib")
-    except ModuleNotFoundError:
-        return []
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "benchmarks"  # the same data give the same file
-    pyplot = importlib.import_module("matplotlib.pyplot")
-    figure, panels = pyplot.subplots(
-        1,
-        2,
-        figsize=(11 + 0.5 * max(0, len(result["workloads"]) - 6), 4.2),
-        constrained_layout=True,
-    )
-    base = result["base"]
-    for panel, key, title in (
-        (panels[0], "best_ratio", "run time, best call"),
-        (panels[1], "compile_ratio", "compile time, graph to first result"),
-    ):
-        _bars(panel, _comparable(result), key, base)
-        panel.set_title(title)
-        panel.set_ylabel(f"times {base}'s (log scale)")
-    here = result["machine"]
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-    figure.suptitle(
-        f"{here['processor']}, {here['cores']} cores; above the line is slower than {base}",
-        fontsize=9,
-    )
-    written = [path.with_suffix(".svg"), path.with_suffix(".png")]
-    for file in written:
-        figure.savefig(file, dpi=120, metadata={"Date": None} if file.suffix == ".svg" else None)
-    pyplot.close(figure)
-    return written
-
-
-def _comparable(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The workloads that were compared with the run's base: it may have failed on one."""
-    return {
-        name: entry
-        for name, entry in result["workloads"].items()
-        if entry["base"] == result["base"]
-    }
-
-
-def _bars(panel: Any, workloads: Mapping[str, Any], key: str, base: str) -> None:
-    """One group of bars a workload, one colour a library; `base` itself is the line at 1."""
-    found = dict.fromkeys(name for entry in workloads.values() for name in entry["libraries"])
-    names = [name for name in found if name != base]
-    width = 0.8 / max(1, len(names))
-    for j, name in enumerate(names):
-        places, heights = [], []
-        for i, workload in enumerate(workloads.values()):
-            ratio = workload["libraries"].get(name, {}).get(key)
-            if ratio is not None:
-                places.append(i + (j - (len(names) - 1) / 2) * width)
-                heights.append(ratio)
-        if heights:
-            # Bars start at 1, so that faster ones hang below the line.
-            panel.bar(
-                places,
-                [height - 1.0 for height in heights],
-                width,
-                bottom=1.0,
-                label=name,
-                color=f"C{j}",
-            )
-    panel.axhline(1.0, color="black", linewidth=0.8)
-    panel.set_yscale("log")
-    slanted = {"rotation": 40, "ha": "right", "fontsize": 7} if len(workloads) > 6 else {}
-    panel.set_xticks(range(len(workloads)), list(workloads), **slanted)
+def rounded(result: Any) -> Any:
+    """The same with numbers of four digits: more are noise."""
+    if isinstance(result, float):
+        return float(f"{result:.4g}")
+    if isinstance(result, Mapping):
+        return {str(key): rounded(value) for key, value in result.items()}
+    return [rounded(value) for value in result] if isinstance(result, list) else result

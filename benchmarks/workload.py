@@ -23,6 +23,8 @@ class Language:
     hessian: Callable[..., Any]  # hessian(cost, wrt)
     sparse_hessian: Callable[..., Any] | None = None  # its entries row by row, if it finds them
     scan: Callable[..., Any] | None = None  # scan(step, sequences, outputs_info, others): traces
+    ifelse: Callable[..., Any] | None = None  # ifelse(condition, then, otherwise)
+    normal: Callable[..., Any] | None = None  # normal(size): standard normal draws
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ LOGISTIC = Workload(
     symbolic,
     plain,
     jax,
+    more=[{"n": 1_000_000, "d": 20}],
     numba=numba,
     torch=torch,
 )

@@ -33,6 +33,24 @@ def numba(numba):
     return run
 
 
+def torch(torch):
+    def run(x):
+        x = x.requires_grad_()
+        return torch.autograd.grad(x**2, [x])
+
+    return run
+
+
 SQUARE = Workload(
-    "square", "gradient of x**2, one number", {}, {}, data, symbolic, plain, jax, numba=numba
+    "square",
+    "gradient of x**2, one number",
+    {},
+    {},
+    data,
+    symbolic,
+    plain,
+    jax,
+    numba=numba,
+    torch=torch,
+    group="calls",
 )
