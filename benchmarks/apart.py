@@ -8,7 +8,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ EVERYONE = ("numbagrad", "NumPy", "Numba by hand", *COMPILERS[1:], "PyTorch")
 SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 QUICK_SIZES = (10, 100)
 #: A library that took longer than this for one size is not asked for the next one.
-PATIENCE = 60.0
+PATIENCE, QUICK_PATIENCE = 60.0, 2.0
 #: What one process may take at most; a library that does not finish is not asked again.
 LIMIT = 150.0
 #: Deep graphs recurse deeply, in some libraries in C++.
@@ -70,18 +71,22 @@ def why(code: int, said: str) -> str:
     return (lines[-1] if lines else f"failed (exit code {code})")[:100]
 
 
-def deep_stack() -> None:
-    """Let this process's children have a stack of `STACK` bytes, where that is allowed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+@contextmanager
+def deep_stack() -> Iterator[None]:
+    """Processes that start meanwhile have a stack of `STACK` bytes, where that is allowed."""
+    soft, hard = before = resource.getrlimit(resource.RLIMIT_STACK)
     wanted = STACK if hard == resource.RLIM_INFINITY else min(STACK, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, before)
 
 
-def growth(scratch: Path, quick: bool, libraries: Sequence[str] = COMPILERS) -> dict[str, Any]:
+def growth(scratch: Path, quick: bool, libraries: Sequence[str]) -> dict[str, Any]:
     """Compile time and memory of random elementwise graphs with their gradients."""
     print("\ncompile time of a random elementwise graph with its gradient, in a fresh process")
-    deep_stack()
     result: dict[str, Any] = {library: {} for library in libraries}
     tired: set[str] = set()
     for nodes in QUICK_SIZES if quick else SIZES:
@@ -89,10 +94,10 @@ def growth(scratch: Path, quick: bool, libraries: Sequence[str] = COMPILERS) -> 
             if library in tired:
                 continue
             command = ["-m", "benchmarks.child", "growth", library, str(nodes)]
-            # A folder that exists with JAX's cache in it would make compiling a matter of luck.
             fresh = scratch / f"{library}-{nodes}".replace(" ", "-")
-            off = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
-            found = result[library][str(nodes)] = process(command, fresh, off)
+            with deep_stack():
+                found = process(command, fresh, {"JAX_ENABLE_COMPILATION_CACHE": "false"})
+            result[library][str(nodes)] = found
             line = f"  {nodes:>6} nodes  {library:<15}"
             if "error" in found:
                 print(line, found["error"], flush=True)
@@ -105,43 +110,43 @@ def growth(scratch: Path, quick: bool, libraries: Sequence[str] = COMPILERS) -> 
                 f"peak {found['peak'] / 2**20:>6.0f} MiB",
                 flush=True,
             )
-            if found["seconds"] > PATIENCE:
+            if found["seconds"] > (QUICK_PATIENCE if quick else PATIENCE):
                 tired.add(library)
     return result
 
 
-def start(scratch: Path, quick: bool, libraries: Sequence[str] = tuple(SCRIPTS)) -> dict[str, Any]:
+def start(scratch: Path, quick: bool, libraries: Sequence[str]) -> dict[str, Any]:
     """From the start of a process to the first gradient, nothing cached and then again."""
     print("\na fresh process: from its start, and from its first import, to the first gradient")
     result: dict[str, Any] = {}
     for library in libraries:
         folder = scratch / f"start-{library}".replace(" ", "-").replace(",", "")
         command, more = ["-c", script(library)], SCRIPTS[library][1]
-        process(command, folder, more)  # writes bytecode
+        if not quick:
+            process(command, folder, more)  # writes bytecode
         cold = []
         for _ in range(1 if quick else 3):
             shutil.rmtree(folder, ignore_errors=True)
             cold.append(process(command, folder, more))
-        again = [process(command, folder, more) for _ in range(2 if quick else 9)]
+        again = [process(command, folder, more) for _ in range(1 if quick else 9)]
         failed = [run["error"] for run in cold + again if "error" in run]
         if failed:
             result[library] = {"error": failed[0]}
             print(f"  {library:<15} {failed[0]}")
             continue
         row = result[library] = {"cold": steps(cold), "cached": steps(again)}
+        first, then = ({key: seconds(s) for key, s in row[when].items()} for when in row)
         print(
-            f"  {library:<15} first {seconds(row['cold']['process_s']):>7} and "
-            f"{seconds(row['cold']['import_s']):>7}, of it compiling "
-            f"{seconds(row['cold']['compile_s']):>7};  again {seconds(row['cached']['process_s']):>7}"
-            f" and {seconds(row['cached']['import_s']):>7}",
+            f"  {library:<15} first {first['process_s']:>7} and {first['import_s']:>7}, "
+            f"of it compiling {first['compile_s']:>7};  "
+            f"again {then['process_s']:>7} and {then['import_s']:>7}",
             flush=True,
         )
     return result
 
 
 def steps(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Medians of the times to the first result: from the process's start, from the first import
-    (NumPy's), and from the end of all imports."""
+    """Median seconds to the first result: of the process, from the first import, after the last."""
     return {
         "process_s": statistics.median(run["done"] - run["asked"] for run in runs),
         "import_s": statistics.median(run["done"] - run["begin"] for run in runs),
@@ -149,7 +154,7 @@ def steps(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
     }
 
 
-def memory(scratch: Path, quick: bool, libraries: Sequence[str] = EVERYONE) -> dict[str, Any]:
+def memory(scratch: Path, quick: bool, libraries: Sequence[str]) -> dict[str, Any]:
     """What a call of the long elementwise value and gradient adds to the peak of memory."""
     n = 200_000 if quick else 5_000_000
     print(f"\npeak memory of one call, elementwise value and gradient (n = {n})")
@@ -166,4 +171,9 @@ def memory(scratch: Path, quick: bool, libraries: Sequence[str] = EVERYONE) -> d
     return result
 
 
-APART = {"growth": growth, "start": start, "memory": memory}
+#: What measures a group, and the libraries that can take part.
+APART = {
+    "growth": (growth, COMPILERS),
+    "start": (start, tuple(SCRIPTS)),
+    "memory": (memory, EVERYONE),
+}

@@ -10,6 +10,7 @@ import re
 import resource
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def opened(name: str) -> Engine:
     (engine,) = (one for one in all_engines() if one.name == name)
     engine.open(Path.cwd())
     if engine.takes(WARM_UP):
-        engine.build(WARM_UP, {})(*engine.load(WARM_UP.inputs({})))
+        engine.build(WARM_UP)(*engine.load(WARM_UP.inputs({})))
     return engine
 
 
@@ -38,14 +39,14 @@ def growth(name: str, nodes: int) -> dict[str, float]:
     workload = random_graph(nodes)
     arguments = engine.load(workload.inputs({}))
     begin = time.perf_counter()
-    value = engine.build(workload, {})(*arguments)[0]
+    value = engine.build(workload)(*arguments)[0]
     return {"seconds": time.perf_counter() - begin, "value": float(value), "peak": peak()}
 
 
 def memory(name: str, n: int) -> dict[str, float]:
     """Bytes that one call of a long elementwise value and gradient adds to the peak."""
     engine = opened(name)
-    call = engine.build(ELEMENTWISE, {"n": n})
+    call = engine.build(ELEMENTWISE)
     call(*engine.load(ELEMENTWISE.inputs({"n": 100})))
     if engine.recompiles:  # a copy of the inputs, gone before the peak is reset
         call(*engine.load(ELEMENTWISE.inputs({"n": n})))
@@ -57,10 +58,8 @@ def memory(name: str, n: int) -> dict[str, float]:
 
 def reset_peak() -> float:
     """Forget the peak so far where Linux allows it; the peak from now on."""
-    try:
+    with suppress(OSError):  # without, the peak of the past may hide what the call adds
         RESET.write_text("5", encoding="ascii")
-    except OSError:  # the peak of the past may hide what the call adds
-        pass
     return peak()
 
 

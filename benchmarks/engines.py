@@ -8,7 +8,7 @@ import importlib
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,10 @@ class Engine(ABC):
         """Import the library with its disk cache, if it has one, in the empty folder `scratch`."""
 
     @abstractmethod
-    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+    def build(self, workload: Workload) -> Call:
         """The workload as a function of the arrays that `load` returns."""
 
-    def build_parallel(self, workload: Workload, sizes: Mapping[str, int], call: Call) -> Call:
+    def build_parallel(self, workload: Workload, call: Call) -> Call:
         """What to time on all cores, where that is another function than `build` made."""
         return call
 
@@ -76,7 +76,7 @@ class NumPy(Engine):
     def open(self, scratch: Path) -> None:
         """NumPy is always there."""
 
-    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+    def build(self, workload: Workload) -> Call:
         return workload.plain
 
 
@@ -92,7 +92,7 @@ class NumbaByHand(Engine):
     def takes(self, workload: Workload) -> bool:
         return workload.numba is not None
 
-    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+    def build(self, workload: Workload) -> Call:
         assert workload.numba is not None
         return workload.numba(self.numba)
 
@@ -113,7 +113,7 @@ class PyTorch(Engine):
     def load(self, arrays: Arrays) -> Sequence[Any]:
         return [self.torch.from_numpy(np.array(array)) for array in arrays]  # its own memory
 
-    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+    def build(self, workload: Workload) -> Call:
         assert workload.torch is not None
         return workload.torch(self.torch)
 
@@ -146,13 +146,13 @@ class NumbaGrad(Engine):
         T = importlib.import_module("numbagrad.tensor")
         self.language = numbagrad_language(self.ng, T)
 
-    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
-        inputs, outputs = workload.expressions(self.language, sizes)
+    def build(self, workload: Workload) -> Call:
+        inputs, outputs = workload.symbolic(self.language)
         self.function = self.ng.function(inputs, outputs)
         return self.function
 
-    def build_parallel(self, workload: Workload, sizes: Mapping[str, int], call: Call) -> Call:
-        inputs, outputs = workload.expressions(self.language, sizes)
+    def build_parallel(self, workload: Workload, call: Call) -> Call:
+        inputs, outputs = workload.symbolic(self.language)
         return self.ng.function(inputs, outputs, parallel=True)
 
     def report(self) -> dict[str, float]:
@@ -174,7 +174,7 @@ class JAX(Engine):
     def load(self, arrays: Arrays) -> Sequence[Any]:
         return [self.jax.device_put(array) for array in arrays]
 
-    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
+    def build(self, workload: Workload) -> Call:
         compiled = self.jax.jit(workload.jax(self.jax))
 
         def call(*arrays: Any) -> Sequence[Any]:
@@ -217,8 +217,8 @@ class PyTensor(Engine):
         if self.mode == "CVM" and not self.pytensor.config.cxx:
             raise UnavailableError("PyTensor finds no C++ compiler")
 
-    def build(self, workload: Workload, sizes: Mapping[str, int]) -> Call:
-        inputs, outputs = workload.expressions(self.language, sizes)
+    def build(self, workload: Workload) -> Call:
+        inputs, outputs = workload.symbolic(self.language)
         mode = self.pytensor.compile.mode
         if self.mode == "CVM":
             chosen = mode.Mode(linker="cvm", optimizer="fast_run")

@@ -30,7 +30,7 @@ class Effort:
     seconds: float
 
 
-FULL = Effort(rounds=40, seconds=8.0)
+FULL = Effort(rounds=40, seconds=6.0)
 QUICK = Effort(rounds=2, seconds=0.2)
 
 
@@ -65,14 +65,14 @@ def open_engines(
     arrays = warm_up.inputs(warm_up.quick)
     for i, engine in enumerate(engines):
         cache = scratch / str(i)
-        cache.mkdir()
+        cache.mkdir(parents=True, exist_ok=True)
         try:
             engine.open(cache)
         except UnavailableError as reason:
             skipped[engine.name] = str(reason)
             continue
         if engine.takes(warm_up):
-            engine.build(warm_up, warm_up.quick)(*engine.load(arrays))
+            engine.build(warm_up)(*engine.load(arrays))
         opened.append(engine)
     return opened, skipped
 
@@ -105,6 +105,7 @@ def compile_all(
     What is in `built`, from another size, is called as it is; what is not is put there.
     """
     arrays = workload.inputs(sizes)
+    workload = workload.at(sizes)
     expected = workload.plain(*arrays)
     timings: dict[str, Timing] = {}
     ready: dict[str, tuple[Call, Sequence[Any]]] = {}
@@ -117,13 +118,13 @@ def compile_all(
         anew = engine.name not in built
         start = time.perf_counter()
         try:
-            call = engine.build(workload, sizes) if anew else built[engine.name]
+            call = engine.build(workload) if anew else built[engine.name]
             results = call(*arguments)
             timing.took = time.perf_counter() - start
             timing.error = same_results(results, expected, workload.rtol)
             timing.stages = engine.report() if anew else {}
             if parallel and anew and timing.error is None:
-                call = engine.build_parallel(workload, sizes, call)
+                call = engine.build_parallel(workload, call)
                 timing.error = same_results(call(*arguments), expected, workload.rtol)
         except Exception as error:  # one library's failure must not lose the others' numbers
             timing.error = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

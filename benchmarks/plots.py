@@ -1,6 +1,7 @@
 """Plots of each group, as SVG and PNG beside its JSON file; none where matplotlib is missing."""
 
 import importlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,15 @@ def write_plot(path: Path, group: str, result: Mapping[str, Any]) -> list[Path]:
         for file in written:
             date = {"Date": None} if file.suffix == ".svg" else None
             figure.savefig(file, dpi=110, metadata=date)
+        shrink(written[0])
         pyplot.close(figure)
     return written
+
+
+def shrink(svg: Path) -> None:
+    """Take out what nobody sees: indentation, and digits beyond a tenth of a point."""
+    text = re.sub(r"\n\s+", "\n", svg.read_text(encoding="utf-8"))
+    svg.write_text(re.sub(r"(\d\.\d)\d+", r"\1", text), encoding="utf-8")
 
 
 def workloads(pyplot: Any, result: Mapping[str, Any]) -> Any:
@@ -65,12 +73,12 @@ def workloads(pyplot: Any, result: Mapping[str, Any]) -> Any:
                     ratios.append(ratio)
             if ratios:
                 colour, mark = STYLES[name]
-                axis.plot(ratios, places, mark, color=colour, label=name, linestyle="", alpha=0.8)
+                axis.plot(ratios, places, mark, color=colour, label=name, linestyle="")
         axis.set_title(title)
         axis.set_xlabel("times numbagrad's; right of the line is slower")
         axis.grid(axis="y", linewidth=0.4)
     axes[0][0].set_yticks(range(len(found)), list(found))
-    axes[0][0].invert_yaxis()
+    axes[0][0].set_ylim(len(found) - 0.5, -0.5)
     _legend(figure, axes[0])
     return figure
 

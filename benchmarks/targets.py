@@ -114,8 +114,14 @@ def own(workload: Workload, unit: Workload, sizes: Mapping[str, int], most: floa
     return Target(f"{_name(workload, sizes)} / {unit.title}", find, most=most)
 
 
+def _apart(results: Results, group: str, library: str) -> Mapping[str, Any]:
+    """What was found of one library in a group of processes."""
+    found: Mapping[str, Any] = results.get(group, {}).get(group, {}).get(library, {})
+    return found
+
+
 def _grown(results: Results, library: str, nodes: int, key: str) -> float | None:
-    found: float | None = results.get("growth", {}).get(library, {}).get(str(nodes), {}).get(key)
+    found: float | None = _apart(results, "growth", library).get(str(nodes), {}).get(key)
     return found
 
 
@@ -140,7 +146,7 @@ def linear(key: str, words: str) -> Target:
 
 
 def _started(results: Results, library: str, *keys: str) -> float | None:
-    found = results.get("start", {}).get(library, {})
+    found: Any = _apart(results, "start", library)
     for key in keys:
         found = found.get(key, {})
     return found or None
@@ -157,7 +163,7 @@ def starting(library: str, least: float, *keys: str) -> Target:
 
 
 def _memory(results: Results) -> float | None:
-    found: float | None = results.get("memory", {}).get("numbagrad", {}).get("outputs")
+    found: float | None = _apart(results, "memory", "numbagrad").get("outputs")
     return found
 
 

@@ -4,11 +4,9 @@ How many threads a library may use is read when it starts, so "one thread" and "
 processes. Both are open during the whole run and take turns, workload by workload.
 """
 
-import atexit
 import multiprocessing
 import os
-import shutil
-import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -29,20 +27,20 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
 SETTINGS = ("one", "all")
+SAT_OUT = "sat out: it has compiled for long enough in this quick run"
 
 
 class Bench:
     """All engines opened in this process; `Worker` talks to the one of its process."""
 
-    def __init__(self, setting: str, names: Sequence[str], patience: float | None) -> None:
-        # The folder goes after the libraries' own clean-up at exit, which is registered later.
-        scratch = tempfile.mkdtemp(prefix="benchmarks-")
-        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    def __init__(
+        self, setting: str, scratch: Path, names: Sequence[str], patience: float | None
+    ) -> None:
         if setting == "one" and hasattr(os, "sched_setaffinity"):
             # Some libraries count cores and read no variable.
             os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         chosen = [engine for engine in all_engines() if not names or engine.name in names]
-        self.opened, self.skipped = open_engines(chosen, WARM_UP, Path(scratch))
+        self.opened, self.skipped = open_engines(chosen, WARM_UP, scratch)
         self.parallel = setting == "all"
         self.patience = patience
         self.compiling = dict.fromkeys((engine.name for engine in self.opened), 0.0)
@@ -57,11 +55,13 @@ class Bench:
         found = measure(taking_part, workload, sizes, effort, self.built, self.parallel)
         for library, timing in found.items():
             self.compiling[library] += timing.took
-        tired = [e for e in self.opened if self._tired(e) and e.name not in found]
-        return found | {e.name: Timing(error="sat out: it compiles too long") for e in tired}
+        tired = [engine.name for engine in self.opened if engine not in taking_part]
+        return found | {name: Timing(error=SAT_OUT) for name in tired}
 
     def _tired(self, engine: Engine) -> bool:
-        return self.patience is not None and self.compiling[engine.name] > self.patience
+        if self.patience is None or engine is self.opened[0]:
+            return False
+        return self.compiling[engine.name] > self.patience
 
     def overhead(self, rounds: int) -> dict[str, float]:
         """Seconds of a call of a tiny function, where numbagrad takes part."""
@@ -72,8 +72,9 @@ class Bench:
 _here: list[Bench] = []  # the bench of a worker's process
 
 
-def _open(setting: str, names: Sequence[str], patience: float | None) -> dict[str, Any]:
-    _here.append(Bench(setting, names, patience))
+def _open(*given: Any) -> dict[str, Any]:
+    warnings.simplefilter("ignore")  # libraries' own, about their own code
+    _here.append(Bench(*given))
     bench = _here[0]
     return {"versions": versions(bench.opened), "skipped": bench.skipped}
 
@@ -87,13 +88,24 @@ def _overhead(rounds: int) -> dict[str, float]:
 
 
 class Worker:
-    """A process with its own number of threads; methods wait for the answer."""
+    """A process with its own number of threads; methods wait for the answer.
 
-    def __init__(self, setting: str, names: Sequence[str] = (), patience: float | None = None):
+    ``names`` are the engines, all if there are none. One that has compiled for more than
+    ``patience`` seconds sits out, but for the first. Disk caches are in ``scratch``, the same for
+    all workers: only the first to come really compiles.
+    """
+
+    def __init__(
+        self,
+        setting: str,
+        scratch: Path,
+        names: Sequence[str],
+        patience: float | None,
+    ) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(1, mp_context=spawn)
         with environment(ONE_THREAD if setting == "one" else {}):
-            opened = self.pool.submit(_open, setting, names, patience).result()
+            opened = self.pool.submit(_open, setting, scratch, names, patience).result()
         self.versions, self.skipped = opened["versions"], opened["skipped"]
 
     def measure(self, name: str, sizes: Mapping[str, int], effort: Effort) -> dict[str, Timing]:

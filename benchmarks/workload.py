@@ -4,7 +4,8 @@ No timing here and no library but NumPy: a workload can be built without any pee
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,7 @@ class Workload:
     data
         ``data(rng, **sizes)`` makes the inputs, in the order of all the functions below.
     symbolic
-        ``symbolic(language)`` gives the symbolic inputs and the list of outputs. If `sized`, the
-        sizes are handed to it by keyword, too, and every size is compiled anew.
+        ``symbolic(language)`` gives the symbolic inputs and the list of outputs.
     plain
         The same by hand in NumPy, derivatives included; returns the outputs in the same order.
     jax
@@ -56,6 +56,8 @@ class Workload:
         Further sizes of the real run.
     group
         What ``--group`` takes on the command line.
+    sized
+        The sizes are handed by keyword to all the functions, see `at`; every size is compiled anew.
     """
 
     name: str
@@ -77,11 +79,14 @@ class Workload:
         """The inputs at these sizes, the same ones every time."""
         return self.data(np.random.default_rng(20), **sizes)
 
-    def expressions(
-        self, language: Language, sizes: Mapping[str, int]
-    ) -> tuple[list[Any], list[Any]]:
-        """The symbolic inputs and the outputs, for these sizes if that matters."""
-        return self.symbolic(language, **sizes) if self.sized else self.symbolic(language)
+    def at(self, sizes: Mapping[str, int]) -> "Workload":
+        """The workload whose functions need no sizes any more."""
+        if not self.sized:
+            return self
+        names = ("symbolic", "plain", "jax", "numba", "torch")
+        written = {name: getattr(self, name) for name in names}
+        filled = {name: partial(f, **sizes) for name, f in written.items() if f is not None}
+        return replace(self, sized=False, **filled)
 
     def label(self, sizes: Mapping[str, int]) -> str:
         """The name, with the sizes where there are several."""

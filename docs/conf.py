@@ -21,7 +21,6 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "numbagrad_docs",  # lists that are read from the package: docs/_ext
-    "benchmark_tables",  # figures that are read from the results of a run
 ]
 exclude_patterns = ["_build"]
 nitpicky = False

@@ -4,8 +4,12 @@
 """
 
 from benchmarks.workload import Workload
+from benchmarks.workloads.branches import BRANCHES
+from benchmarks.workloads.draws import DRAWS
 from benchmarks.workloads.elementwise import ELEMENTWISE
 from benchmarks.workloads.garch import GARCH
+from benchmarks.workloads.gaussian_process import GAUSSIAN_PROCESS
+from benchmarks.workloads.hmm import HMM
 from benchmarks.workloads.jacobians import JACOBIAN_SQUARE, JACOBIAN_TALL, JACOBIAN_WIDE
 from benchmarks.workloads.kalman import KALMAN
 from benchmarks.workloads.logistic import LOGISTIC
@@ -22,6 +26,7 @@ from benchmarks.workloads.rosenbrock_parts import (
     ROSENBROCK_GRADIENT,
     ROSENBROCK_SPARSE,
 )
+from benchmarks.workloads.softmax import SOFTMAX
 from benchmarks.workloads.square import SQUARE
 from benchmarks.workloads.warm_up import WARM_UP
 
@@ -33,6 +38,10 @@ WORKLOADS: tuple[Workload, ...] = (
     LOGISTIC,
     MLP,
     ROSENBROCK,
+    SOFTMAX,
+    BRANCHES,
+    GAUSSIAN_PROCESS,
+    DRAWS,
     LOGISTIC_GRADIENT,
     LOGISTIC_PRODUCT,
     ROSENBROCK_GRADIENT,
@@ -45,4 +54,5 @@ WORKLOADS: tuple[Workload, ...] = (
     ROSENBROCK_SPARSE,
     GARCH,
     KALMAN,
+    HMM,
 )

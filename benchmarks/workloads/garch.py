@@ -75,6 +75,20 @@ def jax(jax):
     return lambda e, p: both(p, e)
 
 
+def torch(torch):
+    def run(e, p):
+        p = p.requires_grad_()
+        square = e**2
+        h = [torch.mean(square)]
+        for before in square[:-1]:
+            h.append(p[0] + p[1] * before + p[2] * h[-1])
+        h = torch.stack(h)
+        value = 0.5 * torch.sum(torch.log(h) + square / h)
+        return [value.detach(), *torch.autograd.grad(value, [p])]
+
+    return run
+
+
 GARCH = Workload(
     "garch",
     "GARCH(1,1): likelihood and gradient by scan",
@@ -88,4 +102,5 @@ GARCH = Workload(
     more=[{"n": 10_000}, {"n": 100_000}],
     group="loops",
     numba=numba,
+    torch=torch,
 )

@@ -51,6 +51,26 @@ def in_jax(jax, forward):
     return lambda A, B, x: (jacobian(x, A, B),)
 
 
+def in_numba(numba, forward):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(A, B, x):
+        h = np.tanh(A @ x)
+        y = np.tanh(B @ h)
+        left, right = (1.0 - y**2).reshape(-1, 1), (1.0 - h**2).reshape(-1, 1)
+        if forward:
+            return (left * (B @ (right * A)),)
+        return ((left * B * (1.0 - h**2)) @ A,)
+
+    return run
+
+
+def in_torch(torch, forward):
+    jacobian = (torch.func.jacfwd if forward else torch.func.jacrev)(
+        lambda x, A, B: torch.tanh(B @ torch.tanh(A @ x))
+    )
+    return lambda A, B, x: (jacobian(x, A, B),)
+
+
 def made(name, sizes, quick, forward=False):
     return Workload(
         f"jacobian-{name}",
@@ -61,6 +81,8 @@ def made(name, sizes, quick, forward=False):
         partial(symbolic, forward=forward),
         plain,
         partial(in_jax, forward=forward),
+        numba=partial(in_numba, forward=forward),
+        torch=partial(in_torch, forward=forward),
         more=sizes[1:],
         group="derivatives",
     )

@@ -117,6 +117,24 @@ def jax(jax):
     return run
 
 
+def torch(torch):
+    def run(y, A, c, Q, r):
+        x, P, value = torch.zeros_like(c), torch.eye(len(c), dtype=c.dtype), 0.0
+        for one in y:
+            x = A @ x
+            P = A @ P @ A.T + Q
+            Pc = P @ c
+            f = c @ Pc + r
+            v = one - c @ x
+            k = Pc / f
+            x = x + k * v
+            P = P - torch.outer(k, k) * f
+            value = value + torch.log(f) + v**2 / f
+        return [-0.5 * value]
+
+    return run
+
+
 KALMAN = Workload(
     "kalman",
     "Kalman filter by scan: likelihood",
@@ -129,4 +147,5 @@ KALMAN = Workload(
     rtol=1e-9,
     group="loops",
     numba=numba,
+    torch=torch,
 )

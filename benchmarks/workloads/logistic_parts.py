@@ -80,6 +80,92 @@ def jax_hessian(jax):
     return lambda X, y, w: (hessian(w, X, y),)
 
 
+def numba_gradient(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(X, y, w):
+        n, d = X.shape
+        gradient = 0.1 * w
+        for i in range(n):
+            z = 0.0
+            for j in range(d):
+                z += X[i, j] * w[j]
+            r = (1.0 / (1.0 + np.exp(-z)) - y[i]) / n
+            for j in range(d):
+                gradient[j] += r * X[i, j]
+        return (gradient,)
+
+    return run
+
+
+def numba_product(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(X, y, w, p):
+        n, d = X.shape
+        product = 0.1 * p
+        for i in range(n):
+            z, q = 0.0, 0.0
+            for j in range(d):
+                z += X[i, j] * w[j]
+                q += X[i, j] * p[j]
+            s = 1.0 / (1.0 + np.exp(-z))
+            q *= s * (1.0 - s) / n
+            for j in range(d):
+                product[j] += q * X[i, j]
+        return (product,)
+
+    return run
+
+
+def numba_hessian(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(X, y, w):
+        n, d = X.shape
+        s = 1.0 / (1.0 + np.exp(-(X @ w)))
+        scaled = np.empty((n, d))
+        for i in range(n):
+            for j in range(d):
+                scaled[i, j] = X[i, j] * (s[i] * (1.0 - s[i]) / n)
+        return (X.T @ scaled + 0.1 * np.eye(d),)
+
+    return run
+
+
+def torch_loss(torch):
+    softplus = torch.nn.functional.softplus
+
+    def value(w, X, y):
+        z = X @ w
+        return torch.mean(softplus(z) - y * z) + 0.05 * torch.sum(w**2)
+
+    return value
+
+
+def torch_gradient(torch):
+    loss = torch_loss(torch)
+
+    def run(X, y, w):
+        w = w.requires_grad_()
+        return torch.autograd.grad(loss(w, X, y), [w])
+
+    return run
+
+
+def torch_product(torch):
+    loss = torch_loss(torch)
+
+    def run(X, y, w, p):
+        w = w.requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(w, X, y), w, create_graph=True)
+        return torch.autograd.grad(gradient @ p, [w])
+
+    return run
+
+
+def torch_hessian(torch):
+    hessian = torch.func.hessian(torch_loss(torch))
+    return lambda X, y, w: (hessian(w, X, y),)
+
+
 LOGISTIC_GRADIENT = Workload(
     "gradient",
     "logistic regression: gradient",
@@ -89,6 +175,8 @@ LOGISTIC_GRADIENT = Workload(
     symbolic_gradient,
     plain_gradient,
     jax_gradient,
+    numba=numba_gradient,
+    torch=torch_gradient,
     more=SIZES[1:],
     group="derivatives",
 )
@@ -101,6 +189,8 @@ LOGISTIC_PRODUCT = Workload(
     symbolic_product,
     plain_product,
     jax_product,
+    numba=numba_product,
+    torch=torch_product,
     more=SIZES[1:],
     group="derivatives",
 )
@@ -113,6 +203,8 @@ LOGISTIC_HESSIAN = Workload(
     symbolic_hessian,
     plain_hessian,
     jax_hessian,
+    numba=numba_hessian,
+    torch=torch_hessian,
     more=DENSE[1:],
     group="derivatives",
 )

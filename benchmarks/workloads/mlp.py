@@ -56,6 +56,34 @@ def jax(jax):
     return run
 
 
+def numba(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(X, Y, W, b, V, c):
+        n, classes = Y.shape
+        h = np.tanh(X @ W + b)
+        dz, loss = h @ V, 0.0
+        for i in range(n):
+            top = -np.inf
+            for j in range(classes):
+                dz[i, j] += c[j]
+                loss -= Y[i, j] * dz[i, j]
+                top = max(top, dz[i, j])
+            total = 0.0
+            for j in range(classes):
+                dz[i, j] = np.exp(dz[i, j] - top)
+                total += dz[i, j]
+            loss += np.log(total) + top
+            for j in range(classes):
+                dz[i, j] = (dz[i, j] / total - Y[i, j]) / n
+        dh = dz @ V.T
+        for i in range(n):
+            for j in range(len(b)):
+                dh[i, j] *= 1.0 - h[i, j] ** 2
+        return np.array(loss / n), X.T @ dh, dh.sum(axis=0), h.T @ dz, dz.sum(axis=0)
+
+    return run
+
+
 def torch(torch):
     def run(X, Y, W, b, V, c):
         parameters = [v.requires_grad_() for v in (W, b, V, c)]
@@ -75,5 +103,6 @@ MLP = Workload(
     symbolic,
     plain,
     jax,
+    numba=numba,
     torch=torch,
 )

@@ -66,6 +66,17 @@ def numba(numba):
     return run
 
 
+def torch(torch):
+    def run(x, p):
+        x = x.requires_grad_()
+        value = torch.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+        (gradient,) = torch.autograd.grad(value, x, create_graph=True)
+        (product,) = torch.autograd.grad(gradient @ p, x)
+        return [value.detach(), gradient.detach(), product]
+
+    return run
+
+
 ROSENBROCK = Workload(
     "rosenbrock",
     "Rosenbrock: value, gradient, HVP",
@@ -76,4 +87,5 @@ ROSENBROCK = Workload(
     plain,
     jax,
     numba=numba,
+    torch=torch,
 )

@@ -6,6 +6,7 @@ with ones at every third element, hold all entries.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -70,37 +71,97 @@ def plain_banded(x):
     return [np.diag(diagonal) + np.diag(-400.0 * a, 1) + np.diag(-400.0 * a, -1)]
 
 
-def plain_sparse(x):
+def plain_sparse(x, n):
     a, b = x[:-1], x[1:]
-    made = np.zeros((len(x), 3))
+    made = np.zeros((n, 3))
     made[1:, 0] = made[:-1, 2] = -400.0 * a
     made[1:, 1] = 200.0
     made[:-1, 1] += 1200.0 * a**2 - 400.0 * b + 2.0
     return [made.reshape(-1)[1:-1]]
 
 
-def jax_cost(jax):
-    return lambda x: cost(jax.numpy, x)
-
-
 def jax_gradient(jax):
-    gradient = jax.grad(jax_cost(jax))
+    gradient = jax.grad(partial(cost, jax.numpy))
     return lambda x: (gradient(x),)
 
 
 def jax_banded(jax):
-    hessian = jax.hessian(jax_cost(jax))
+    hessian = jax.hessian(partial(cost, jax.numpy))
     return lambda x: (hessian(x),)
 
 
-def jax_sparse(jax):
-    gradient = jax.grad(jax_cost(jax))
+def jax_sparse(jax, n):
+    gradient = jax.grad(partial(cost, jax.numpy))
 
     def run(x):
-        n = x.shape[0]
         rows, columns = entries(n)
         seeds = (np.arange(n) % 3 == np.arange(3)[:, None]).astype(float)
         products = jax.vmap(lambda p: jax.jvp(gradient, (x,), (p,))[1])(seeds)
+        return (products[columns % 3, rows],)
+
+    return run
+
+
+def numba_gradient(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(x):
+        gradient = np.zeros(len(x))
+        for i in range(len(x) - 1):
+            gap = x[i + 1] - x[i] * x[i]
+            gradient[i] += -400.0 * x[i] * gap - 2.0 * (1.0 - x[i])
+            gradient[i + 1] += 200.0 * gap
+        return (gradient,)
+
+    return run
+
+
+def numba_banded(numba):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(x):
+        n = len(x)
+        made = np.zeros((n, n))
+        for i in range(n - 1):
+            made[i, i] += 1200.0 * x[i] * x[i] - 400.0 * x[i + 1] + 2.0
+            made[i + 1, i + 1] = 200.0
+            made[i, i + 1] = made[i + 1, i] = -400.0 * x[i]
+        return (made,)
+
+    return run
+
+
+def numba_sparse(numba, n):
+    @numba.njit(fastmath={"contract", "reassoc"}, error_model="numpy")
+    def run(x):
+        made = np.zeros(3 * n - 2)
+        for i in range(n - 1):
+            made[3 * i] += 1200.0 * x[i] * x[i] - 400.0 * x[i + 1] + 2.0
+            made[3 * i + 1] = made[3 * i + 2] = -400.0 * x[i]
+            made[3 * i + 3] = 200.0
+        return (made,)
+
+    return run
+
+
+def torch_gradient(torch):
+    def run(x):
+        x = x.requires_grad_()
+        return torch.autograd.grad(cost(torch, x), [x])
+
+    return run
+
+
+def torch_banded(torch):
+    hessian = torch.func.hessian(partial(cost, torch))
+    return lambda x: (hessian(x),)
+
+
+def torch_sparse(torch, n):
+    gradient = torch.func.grad(partial(cost, torch))
+    rows, columns = (torch.from_numpy(places) for places in entries(n))
+    seeds = (torch.arange(n) % 3 == torch.arange(3)[:, None]).double()
+
+    def run(x):
+        products = torch.func.vmap(lambda p: torch.func.jvp(gradient, (x,), (p,))[1])(seeds)
         return (products[columns % 3, rows],)
 
     return run
@@ -118,6 +179,8 @@ ROSENBROCK_GRADIENT = Workload(
     symbolic_gradient,
     plain_gradient,
     jax_gradient,
+    numba=numba_gradient,
+    torch=torch_gradient,
     more=SPARSE[1:],
     group="derivatives",
 )
@@ -130,6 +193,8 @@ ROSENBROCK_BANDED = Workload(
     symbolic_banded,
     plain_banded,
     jax_banded,
+    numba=numba_banded,
+    torch=torch_banded,
     more=BANDED[1:],
     group="derivatives",
 )
@@ -142,6 +207,8 @@ ROSENBROCK_SPARSE = Workload(
     symbolic_sparse,
     plain_sparse,
     jax_sparse,
+    numba=numba_sparse,
+    torch=torch_sparse,
     more=SPARSE[1:],
     group="derivatives",
     sized=True,
