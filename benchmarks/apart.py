@@ -36,7 +36,6 @@ def process(command: Sequence[str], scratch: Path, more: Mapping[str, str]) -> d
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(Path(part).resolve()) for part in path),
-        "PYTHONPYCACHEPREFIX": str(scratch.parent / "bytecode"),
         "JAX_PLATFORMS": "cpu",
         "JAX_COMPILATION_CACHE_DIR": str(scratch),
         "NUMBAGRAD_CACHE_DIR": str(scratch),
