@@ -21,7 +21,7 @@ COMPILERS = ("numbagrad", "JAX", "PyTensor Numba", "PyTensor C")
 EVERYONE = ("numbagrad", "NumPy", "Numba by hand", *COMPILERS[1:], "PyTorch")
 SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 QUICK_SIZES = (10, 100)
-#: A library that took longer than this for one size is not asked for the next one.
+#: A library that took longer than this for one size, but for the first, is not asked for the next.
 PATIENCE, QUICK_PATIENCE = 60.0, 2.0
 #: What one process may take at most; a library that does not finish is not asked again.
 LIMIT = 150.0
@@ -109,7 +109,8 @@ def growth(scratch: Path, quick: bool, libraries: Sequence[str]) -> dict[str, An
                 f"peak {found['peak'] / 2**20:>6.0f} MiB",
                 flush=True,
             )
-            if found["seconds"] > (QUICK_PATIENCE if quick else PATIENCE):
+            patience = QUICK_PATIENCE if quick else PATIENCE
+            if library != libraries[0] and found["seconds"] > patience:
                 tired.add(library)
     return result
 
