@@ -24,7 +24,7 @@ RESULTS = Path(__file__).parent / "results"
 #: In the order of the documentation.
 GROUPS = tuple(dict.fromkeys(workload.group for workload in WORKLOADS))
 #: In a quick run a library sits out after so many seconds of compiling in one process.
-QUICK_PATIENCE = 2.0
+QUICK_PATIENCE = 1.0
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:

@@ -24,7 +24,7 @@ QUICK_SIZES = (10, 100)
 #: A library that took longer than this for one size, but for the first, is not asked for the next.
 PATIENCE, QUICK_PATIENCE = 60.0, 2.0
 #: What one process may take at most; a library that does not finish is not asked again.
-LIMIT = 150.0
+LIMIT = 200.0
 #: Deep graphs recurse deeply, in some libraries in C++.
 STACK = 2**30
 
