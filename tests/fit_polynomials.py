@@ -44,6 +44,34 @@ def _erfcx(t):
     return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
 
+#: The middle of the interval around the minimum of gamma in logarithmic measure.
+_MIDDLE = mp.sqrt(mp.mpf("0.6") * 3)
+
+
+def _lgamma(t):
+    """``log(gamma(x)) / ((x - 1) (x - 2))`` of ``x`` for ``t = (x - m) / (x + m)``."""
+    x = mp.mpf(repr(float(_MIDDLE))) * (1 + t) / (1 - t)
+    return mp.loggamma(x) / ((x - 1) * (x - 2))
+
+
+def _far(f):
+    """A function of ``x`` as one of ``1 / x**2``."""
+    return lambda u: f(1 / mp.sqrt(u))
+
+
+def _stirling(x):
+    """What Stirling's formula lacks, times ``x``."""
+    lead = (x - 0.5) * (mp.log(x) - 1) + (mp.log(2 * mp.pi) - 1) / 2
+    return x * (mp.loggamma(x) - lead)
+
+
+def _digamma(s):
+    """``psi(x) / (x - zero)`` of ``x = 3/2 + s``."""
+    x = s + 1.5
+    return mp.psi(0, x) / (x - _ZERO)
+
+
+_ZERO = mp.findroot(lambda x: mp.psi(0, x), 1.46)
 _HALF = mp.log(2) / 2 * mp.mpf("1.001")
 _EIGHTH = (mp.pi / 4 * mp.mpf("1.0001")) ** 2
 _ATANH = (3 - 2 * mp.sqrt(2)) ** 2 * mp.mpf("1.001")
@@ -61,6 +89,16 @@ _ASIN = (
 _ERF = (
     lambda u: (mp.erf(mp.sqrt(u)) / mp.sqrt(u) if u else 2 / mp.sqrt(mp.pi)) - 1,
     0, mp.mpf("1.0001"),
+)  # fmt: skip
+_LGAMMA = (_lgamma, mp.mpf("-0.382"), mp.mpf("0.382"))
+_STIRLING = (_far(_stirling), 0, mp.mpf(1) / 9)
+_DIGAMMA = (_digamma, mp.mpf("-0.5"), mp.mpf("0.5"))
+_DIGAMMA_FAR = (
+    _far(lambda x: x * x * (mp.log(x) - 1 / (2 * x) - mp.psi(0, x))), 0, mp.mpf("0.25")
+)  # fmt: skip
+_TRIGAMMA = (lambda s: mp.psi(1, s + 1.5), mp.mpf("-0.5"), mp.mpf("0.5"))
+_TRIGAMMA_FAR = (
+    _far(lambda x: x**3 * (mp.psi(1, x) - 1 / x - 1 / (2 * x * x))), 0, mp.mpf("0.25")
 )  # fmt: skip
 FITS = {
     "EXP": (*_EXP, 10),
@@ -82,7 +120,21 @@ FITS = {
     "ERF_FAR_SINGLE": (_erfcx_far, mp.mpf("-0.6001"), mp.mpf("0.2001"), 9),
     "ERFCX": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.76"), 25),
     "ERFCX_SINGLE": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.5"), 11),
+    "LGAMMA": (*_LGAMMA, 23),
+    "LGAMMA_SINGLE": (*_LGAMMA, 12),
+    "STIRLING": (*_STIRLING, 12),
+    "STIRLING_SINGLE": (*_STIRLING, 4),
+    "DIGAMMA": (*_DIGAMMA, 22),
+    "DIGAMMA_SINGLE": (*_DIGAMMA, 11),
+    "DIGAMMA_FAR": (*_DIGAMMA_FAR, 18),
+    "DIGAMMA_FAR_SINGLE": (*_DIGAMMA_FAR, 6),
+    "TRIGAMMA": (*_TRIGAMMA, 24),
+    "TRIGAMMA_SINGLE": (*_TRIGAMMA, 13),
+    "TRIGAMMA_FAR": (*_TRIGAMMA_FAR, 21),
+    "TRIGAMMA_FAR_SINGLE": (*_TRIGAMMA_FAR, 7),
 }
+#: Single numbers.
+NUMBERS = {"LGAMMA_MIDDLE": _MIDDLE}
 
 
 def chebyshev_points(a, b, count):
@@ -113,6 +165,7 @@ def text():
         '"""',
         "",
     ]
+    lines += [f"{name} = {float(value)!r}" for name, value in NUMBERS.items()]
     for name, row in FITS.items():
         lines += [f"{name} = (", *(f"    {c!r}," for c in fit(*row)), ")"]
     return "\n".join(lines) + "\n"

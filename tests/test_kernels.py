@@ -510,8 +510,6 @@ def test_log1mexp(dtype):
         ("erfinv", scipy.special.erfinv),
         ("erfcinv", scipy.special.erfcinv),
         ("gamma", scipy.special.gamma),
-        ("gammaln", scipy.special.gammaln),
-        ("digamma", scipy.special.psi),
     ],
 )
 def test_special_functions_are_scipys(name, truth, dtype):
@@ -521,19 +519,20 @@ def test_special_functions_are_scipys(name, truth, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@np.errstate(all="ignore")
 def test_trigamma(dtype):
     x = np.concatenate([np.linspace(-20.3, 20.3, 58), [1e-3, -1e-3, 1e-8, 11.9, 12, 1e3, 1e8]])
     x = x.astype(dtype)
     truth = [float(mpmath.psi(1, mpmath.mpf(float(v)))) for v in x]
-    same(elementwise(special.polygamma1, x), np.array(truth).astype(dtype), 16)
+    same(elementwise(elementary.trigamma, x), np.array(truth).astype(dtype), 16)
     x = np.array([0.0, -0.0, -1.0, -50.0, np.inf, np.nan], dtype)
     expected = np.array([np.inf, np.inf, np.inf, np.inf, 0.0, np.nan], dtype)
-    same(elementwise(special.polygamma1, x), expected)
+    same(elementwise(elementary.trigamma, x), expected)
 
 
 def test_integers_and_mixed_floats_give_float64():
     assert elementwise(elementary.softplus, np.arange(3)).dtype == np.float64
-    assert elementwise(special.gammaln, np.arange(1, 3, dtype=np.int8)).dtype == np.float64
+    assert elementwise(elementary.gammaln, np.arange(1, 3, dtype=np.int8)).dtype == np.float64
     both = elementwise(elementary.logaddexp, np.ones(2, np.float32), np.ones(2))
     assert both.dtype == np.float64
 

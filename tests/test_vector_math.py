@@ -78,9 +78,13 @@ TRUTH = {
     "power": mpmath.power,
     "erf": mpmath.erf,
     "erfc": mpmath.erfc,
+    "gammaln": mpmath.loggamma,
+    "digamma": mpmath.digamma,
+    "trigamma": lambda x: mpmath.psi(1, x),
 }
 TINY, HUGE = 5e-324, 1.7e308
-#: Ranges of arguments: ``(low, high)`` evenly, ``"size"`` by size with both signs.
+#: Ranges of arguments: ``(low, high)`` evenly, ``"size"`` by size with both signs, ``"above"`` with
+#: positive ones.
 RANGES = {
     "exp": [(-746, 710), (-1, 1), "size"],
     "exp2": [(-1076, 1025), (-1, 1), "size"],
@@ -106,6 +110,9 @@ RANGES = {
     "log1mexp": [(-746, 0), (-2, 0), "size"],
     "erf": [(-6, 6), (-1.2, 1.2), "size"],
     "erfc": [(-6, 27.2), (-1, 1), "size"],
+    "gammaln": [(0, 1), (0.5, 3.1), (2, 60), "above"],
+    "digamma": [(0, 1), (0.5, 3.1), (2, 60), "above"],
+    "trigamma": [(0, 1), (0.5, 3.1), (2, 60), "above"],
 }
 
 
@@ -133,7 +140,9 @@ def arguments(name, count):
     if name == "logaddexp":
         return [(rng.uniform(0, 700, count), rng.uniform(-700, 700, count))]
     return [
-        (by_size(rng, count) if bounds == "size" else rng.uniform(*bounds, count),)
+        ({"size": by_size, "above": lambda *a: np.abs(by_size(*a))}[bounds](rng, count),)
+        if isinstance(bounds, str)
+        else (rng.uniform(*bounds, count),)
         for bounds in RANGES[name]
     ]
 
@@ -243,6 +252,42 @@ SPECIAL = {
     "log1mexp": [(0.0, -INF), (-0.0, -INF), (1.0, NAN), (INF, NAN), (-INF, -0.0)],
     "erf": [*ODD, (INF, 1.0), (-INF, -1.0)],
     "erfc": [(0.0, 1.0), (INF, 0.0), (-INF, 2.0)],
+    # As in SciPy, which C99 agrees with but for minus infinity.
+    "gammaln": [
+        (0.0, INF),
+        (-0.0, INF),
+        (1.0, 0.0),
+        (2.0, 0.0),
+        (-1.0, INF),
+        (-(2.0**60), INF),
+        (INF, INF),
+        (-INF, -INF),
+        (1e306, INF),
+        (TINY, 744.4400719213812),
+        (-TINY, 744.4400719213812),
+    ],
+    "digamma": [
+        (0.0, -INF),
+        (-0.0, INF),
+        (-1.0, NAN),
+        (-(2.0**60), NAN),
+        (INF, INF),
+        (-INF, NAN),
+        (TINY, -INF),
+        (-TINY, INF),
+        (1e306, 704.591038456178),
+    ],
+    "trigamma": [
+        (0.0, INF),
+        (-0.0, INF),
+        (-1.0, INF),
+        (-(2.0**60), INF),
+        (INF, 0.0),
+        (-INF, NAN),
+        (TINY, INF),
+        (-TINY, INF),
+        (1e306, 1e-306),
+    ],
 }
 
 
@@ -322,6 +367,24 @@ def test_angles_of_any_size_are_reduced_exactly():
             # Next to a multiple of pi/2 the C library itself keeps a few digits less.
             bound = FUNCTIONS[name].ulps(np.float64) if value != hard else 16.0
             assert error <= bound, f"{name}({value}): {error} ulp"
+
+
+# -- reflected ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["gammaln", "digamma", "trigamma"])
+def test_gammas_of_negative_numbers_are_exact_but_next_to_their_zeros(name):
+    rng = np.random.default_rng(7)
+    sizes = 10 ** rng.uniform(-300, 9, 60)
+    x = -np.concatenate([rng.uniform(0, 1, 60), rng.uniform(0, 170, 60), sizes])
+    x[1::2] *= -1  # in the same vectors as positive numbers
+    for got, value in zip(compiled(name)(x).tolist(), x.tolist(), strict=True):
+        with mpmath.workdps(60):
+            number = mpmath.mpf(value)
+            truth = mpmath.re(TRUTH[name](number))
+            # Where pi cot(pi x) or a logarithm cancels, the error is one of its summands.
+            unit = math.ulp(max(abs(float(truth)), 1.0 if name == "gammaln" else math.pi))
+            assert abs(got - truth) <= 8 * unit, f"{name}({value}) = {got}, not {float(truth)}"
 
 
 # -- in compiled functions -----------------------------------------------------------------------

@@ -11,7 +11,19 @@ from __future__ import annotations
 from . import _coefficients as c
 from ._ir import Value, bits, copysign, floats, fma, muladd, polynomial, select, sqrt
 
-__all__ = ["FAR", "arccos", "arcsin", "arctan", "arctan2", "cos", "is_far", "sin", "tan"]
+__all__ = [
+    "FAR",
+    "arccos",
+    "arcsin",
+    "arctan",
+    "arctan2",
+    "cos",
+    "cosine",
+    "is_far",
+    "sin",
+    "sine",
+    "tan",
+]
 
 NAN = float("nan")
 #: Arguments up to here are reduced without branches.
@@ -49,7 +61,7 @@ def _reduced(x: Value, single: bool) -> tuple[Value, Value, Value | float]:
     return bits(shifted), r, fma(q, -_HALF_PI[2], low)
 
 
-def _sine(r: Value, low: Value | float, single: bool) -> Value:
+def sine(r: Value, low: Value | float, single: bool) -> Value:
     """``sin(r + low)`` for ``|r| <= pi/4``: sin(r) + low cos(r)."""
     u = r * r
     if single:
@@ -58,7 +70,7 @@ def _sine(r: Value, low: Value | float, single: bool) -> Value:
     return r + muladd(r * u, polynomial(u, c.SIN), turned)
 
 
-def _cosine(r: Value, low: Value | float, single: bool) -> Value:
+def cosine(r: Value, low: Value | float, single: bool) -> Value:
     """``cos(r + low)`` for ``|r| <= pi/4``: cos(r) - low r."""
     u = r * r
     if single:
@@ -73,7 +85,7 @@ def _cosine(r: Value, low: Value | float, single: bool) -> Value:
 def _quadrant(x: Value, single: bool) -> tuple[Value, Value, Value]:
     """The bits of the quadrant, and sine and cosine of what is left."""
     q, r, low = _reduced(x, single)
-    return q, _sine(r, low, single), _cosine(r, low, single)
+    return q, sine(r, low, single), cosine(r, low, single)
 
 
 def _signed(y: Value, flip: Value) -> Value:

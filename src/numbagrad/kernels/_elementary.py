@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..records import record
-from . import _angles, _errors, _exponentials, _logarithms, _powers
+from . import _angles, _errors, _exponentials, _gammas, _logarithms, _powers
 from ._ir import Body, Value, function_text, narrowed, widened
 
 __all__ = ["KERNELS", "Kernel", "kernel_text", "symbol"]
@@ -36,13 +36,17 @@ class Kernel:
         ``write(*values, single)``: the value of the result.
     arity : int
     rare : callable or None
-        ``rare(x)``: which arguments are left to the C library's function ``name``.
+        ``rare(x)``: which arguments are served out of line.
+    far : callable or None
+        ``far(x, y)``: the result of such an argument from it and from ``write``'s value; without
+        it the C library's function ``name`` is asked.
     """
 
     name: str
     write: Callable[..., Value]
     arity: int = 1
     rare: Callable[[Value], Value] | None = None
+    far: Callable[[Value, Value], Value] | None = None
 
 
 def _rest_text(kernel: Kernel, lanes: int, declared: dict[str, str]) -> str:
@@ -50,20 +54,25 @@ def _rest_text(kernel: Kernel, lanes: int, declared: dict[str, str]) -> str:
     body = Body(lanes, ["x", "y"])
     assert kernel.rare is not None
     rare = kernel.rare(body.parameters[0])
-    declared.update(body.declared)
     number, flags = body.type("f"), body.type("b")
     name = f"{_PREFIX}{kernel.name}_rest"
     start = "\n".join(body.lines)
     if lanes == 1:
+        found = f"  %r = call double @{kernel.name}(double %x) #2\n  ret double %r"
+        if kernel.far is not None:
+            near = len(body.lines)
+            result = kernel.far(*body.parameters)
+            found = "\n".join([*body.lines[near:], f"  ret double {result.name}"])
+        declared.update(body.declared)
         return f"""define linkonce_odr hidden double @{name}(double %x, double %y) #1 {{
 {start}
   br i1 {rare.name}, label %far, label %near
 near:
   ret double %y
 far:
-  %r = call double @{kernel.name}(double %x) #2
-  ret double %r
+{found}
 }}"""
+    declared.update(body.declared)
     return f"""define linkonce_odr hidden {number} @{name}_{lanes}({number} %x, {number} %y) #1 {{
 begin:
 {start}
@@ -96,7 +105,7 @@ def _rest(kernel: Kernel, declared: dict[str, str]) -> list[str]:
     )
     variants = ",".join(f"_ZGV_LLVM_N{n}vv_{name}({name}_{n})" for n in _LANES)
     return [
-        f"declare double @{kernel.name}(double) #2",
+        *([] if kernel.far else [f"declare double @{kernel.name}(double) #2"]),
         *(_rest_text(kernel, n, declared) for n in (1, *_LANES)),
         f"@llvm.compiler.used = appending global [{len(_LANES)} x i8*] [{erased}], "
         'section "llvm.metadata"',
@@ -156,5 +165,8 @@ KERNELS = {
         Kernel("power", _powers.power, 2),
         Kernel("erf", _errors.erf),
         Kernel("erfc", _errors.erfc),
+        Kernel("gammaln", _gammas.gammaln, rare=_gammas.is_negative, far=_gammas.gammaln_below),
+        Kernel("digamma", _gammas.digamma, rare=_gammas.is_negative, far=_gammas.digamma_below),
+        Kernel("trigamma", _gammas.trigamma, rare=_gammas.is_negative, far=_gammas.trigamma_below),
     )
 }

@@ -12,6 +12,7 @@ from . import _coefficients as c
 from ._ir import Value, bits, copysign, floats, muladd, polynomial, select, sqrt
 
 __all__ = [
+    "LN2_PARTS",
     "arccosh",
     "arcsinh",
     "arctanh",
@@ -21,12 +22,14 @@ __all__ = [
     "log1p_small",
     "log2",
     "log10",
+    "parts",
+    "split_all",
 ]
 
 INF, NAN = float("inf"), float("nan")
 LN2 = 0.6931471805599453
 #: log(2) in two parts; a whole number up to 2**11 times the first is exact.
-_LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+LN2_PARTS = _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 _ROOT = 0x3FE6A09E667F3BCD  # the bits of the square root of 1/2
 _ONE = 0x3FF0000000000000
 _MANTISSA = 0x000FFFFFFFFFFFFF
@@ -68,7 +71,7 @@ def parts(f: Value, single: bool) -> tuple[Value, Value]:
     return h, s * (h + tail)
 
 
-def _split_all(x: Value, single: bool) -> tuple[Value, Value]:
+def split_all(x: Value, single: bool) -> tuple[Value, Value]:
     """``(k, m)`` of any positive number."""
     if single:  # as a double none is subnormal
         return split(x)
@@ -79,7 +82,7 @@ def _split_all(x: Value, single: bool) -> tuple[Value, Value]:
 
 def log(x: Value, single: bool) -> Value:
     """The natural logarithm."""
-    k, m = _split_all(x, single)
+    k, m = split_all(x, single)
     f = m - 1.0
     h, r = parts(f, single)
     if single:
@@ -90,7 +93,7 @@ def log(x: Value, single: bool) -> Value:
 
 def _based(x: Value, single: bool, high: float, low: float, unit: tuple[float, float]) -> Value:
     """A logarithm to another base, whose 1/log(base) is ``high + low``; ``unit`` is log(2)."""
-    k, m = _split_all(x, single)
+    k, m = split_all(x, single)
     f = m - 1.0
     h, r = parts(f, single)
     if single:

@@ -92,6 +92,14 @@ def _log1mexp(x: Any) -> Any:
     return np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
+def _trigamma(x: Any) -> Any:
+    polygamma = importlib.import_module("scipy.special").polygamma
+    # SciPy's function takes a step for each whole number below 0: reflected instead.
+    sine = np.sin(np.pi * (x - np.rint(x)))
+    below = (np.pi / sine) ** 2 - polygamma(1, 1 - np.minimum(x, 0))
+    return np.where(x < 0, below, polygamma(1, np.maximum(x, 0)))
+
+
 def _from_scipy(name: str) -> Callable[..., Any]:
     return lambda x: getattr(importlib.import_module("scipy.special"), name)(x)
 
@@ -101,7 +109,8 @@ _UNITS = {
     **dict.fromkeys(("log", "log2", "log10", "log1p", "sin", "cos", "arctan", "power"), 1.0),
     **dict.fromkeys(("exp", "exp2", "erf"), 1.5),
     **dict.fromkeys(("sigmoid", "sinh", "log1mexp"), 2.5),
-    "erfc": 4.0,
+    **dict.fromkeys(("digamma", "trigamma"), 3.0),
+    **dict.fromkeys(("erfc", "gammaln"), 4.0),
 }
 _OF_NUMPY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "power",
@@ -114,6 +123,9 @@ _OWN = {
     "log1mexp": _log1mexp,
     "erf": _from_scipy("erf"),
     "erfc": _from_scipy("erfc"),
+    "gammaln": _from_scipy("gammaln"),
+    "digamma": _from_scipy("psi"),
+    "trigamma": _trigamma,
 }
 _REFERENCES = {n: getattr(np, n) for n in _OF_NUMPY} | _OWN
 #: All of them, by name. The error of ``logaddexp`` is one in units of the larger of the result and

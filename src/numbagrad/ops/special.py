@@ -174,11 +174,11 @@ class Gammaln(Elementwise):
     array([  0.        , 857.93366983])
     """
 
-    dtype, reference, accepts, cost = float_of, _scipy("gammaln"), "biuf", 60
+    dtype, reference, accepts, cost = float_of, _scipy("gammaln"), "biuf", 40
     samples = [*_BOTH_SIDES, points(1e10, -170.5, 1e-10), specials]
 
     def template(x):
-        return special.gammaln(x)
+        return elementary.gammaln(x)
 
     def partials(y, x):
         return [psi(x)]
@@ -195,7 +195,7 @@ class Psi(Elementwise):
     samples = [*_BOTH_SIDES, points(1e10, 1e-10), specials]
 
     def template(x):
-        return special.digamma(x)
+        return elementary.digamma(x)
 
     def partials(y, x):
         return [tri_gamma(x)]
@@ -215,7 +215,7 @@ class TriGamma(Elementwise):
         return _scipy("polygamma")(1, x).astype(x.dtype)
 
     def template(x):
-        return special.polygamma1(x)
+        return elementary.trigamma(x)
 
     def partials(y, x):
         return [polygamma(2, x)]
