@@ -108,8 +108,6 @@ ALGEBRA: list[Rule] = [
     rule(x**7, x * sqr(x * sqr(x)), kinds="f"),
     rule(x**8, sqr(sqr(sqr(x))), kinds="f"),
     rule(x**0.5, sqrt(x), kinds="f", domain=(0.0, 3.0)),
-    rule(x**1.5, x * sqrt(x), kinds="f", domain=(0.0, 3.0)),
-    rule(x**-0.5, abs(reciprocal(sqrt(x))), kinds="f", domain=(0.1, 3.0)),
     rule(x**-1, reciprocal(x), kinds="f"),
     rule(x**-2, reciprocal(sqr(x)), kinds="f"),
     rule(x**-3, reciprocal(x * sqr(x)), kinds="f"),
