@@ -10,10 +10,11 @@ Numba are lazy: they are executed when they are first needed.
 
 from ..lazy import lazy_module
 
-__all__ = ["borrowed", "build", "numbas", "objects", "simd"]
+__all__ = ["borrowed", "build", "numbas", "objects", "simd", "vectors"]
 
 borrowed = lazy_module(f"{__name__}.borrowed")
 numbas = lazy_module(f"{__name__}.numbas")
 objects = lazy_module(f"{__name__}.objects")
 build = lazy_module(f"{__name__}.build")
 simd = lazy_module(f"{__name__}.simd")
+vectors = lazy_module(f"{__name__}.vectors")

@@ -16,8 +16,9 @@ from typing import Any
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
 from ..config import config
+from ..kernels._elementary import CALLED
 from ..records import record
-from . import cache, numbas, objects
+from . import cache, numbas, objects, vectors
 from .content import key_of
 from .machine import Loaded, MissingSymbolError, supported
 from .signature import ENTRY, Argument
@@ -116,7 +117,7 @@ def build(
                 translated = objects.translated(program, emitted, fastmath, make, kept)
                 typed = time.perf_counter()
                 stored = objects.compiled(translated, arguments, as_list, level)
-                loaded = Loaded(stored.code, stored.outside)
+                loaded = _loaded(stored)
             except (objects.Unknown, MissingSymbolError):
                 pass
             else:
@@ -135,9 +136,15 @@ def _from_cache(key: str | None) -> Loaded | None:
     if stored is None:
         return None
     try:
-        return Loaded(stored.code, stored.outside)
+        return _loaded(stored)
     except MissingSymbolError:
         return None
+
+
+def _loaded(stored: cache.Stored) -> Loaded:
+    if any(name.startswith(CALLED) for name in stored.outside):
+        vectors.provide(stored.outside)
+    return Loaded(stored.code, stored.outside)
 
 
 class _Enter:

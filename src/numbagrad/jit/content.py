@@ -27,7 +27,7 @@ from ..kernels.inlined import Inlined
 from ..lazy import module_name
 from .machine import target_name
 
-__all__ = ["key_of", "key_of_function"]
+__all__ = ["key_of", "key_of_function", "key_of_text"]
 
 _KNOWN = ("builtins", "math", "numpy", "numba", "numbagrad", "llvmlite", "operator")
 
@@ -79,6 +79,11 @@ def key_of_function(target: Any, further: Sequence[Any]) -> str | None:
     except _UnknownContentError:
         return None
     return hashlib.sha256(repr(row).encode()).hexdigest()[:40]
+
+
+def key_of_text(text: str) -> str:
+    """The name under which something is kept that the environment and this text say all about."""
+    return hashlib.sha256(repr((environment(), text)).encode()).hexdigest()[:40]
 
 
 class _Contents:

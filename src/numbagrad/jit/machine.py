@@ -22,10 +22,21 @@ import numpy as np
 from ..config import config
 from ..kernels import symbols
 from . import cache
+from .pairs import paired
 from .process import PROCESS, PROCESS_SYMBOLS
 from .runtime import RUNTIME, SHARED
 
-__all__ = ["Loaded", "MissingSymbolError", "compile_text", "isolated", "supported", "target_name"]
+__all__ = [
+    "Loaded",
+    "MissingSymbolError",
+    "compile_functions",
+    "compile_text",
+    "isolated",
+    "keep",
+    "lanes",
+    "supported",
+    "target_name",
+]
 
 _METH_FASTCALL_KEYWORDS = 0x82
 _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
@@ -140,6 +151,13 @@ def _features() -> str:
 
 
 @lru_cache(maxsize=1)
+def lanes() -> int:
+    """How many doubles an instruction takes at once."""
+    features = f",{_features()},"
+    return 8 if ",+avx512f," in features else 4 if ",+avx," in features else 2
+
+
+@lru_cache(maxsize=1)
 def target_name() -> str:
     """The processor that code is made for, with its features."""
     return f"{llvm.get_process_triple()} {_cpu()} {_features()}"
@@ -230,11 +248,23 @@ def compile_text(
             if function.name in ("numbagrad_new", "numbagrad_free"):
                 function.linkage = "external"
         module.link_in(_parsed(head + body))
+    return _emitted(module, exported, level)
+
+
+def compile_functions(text: str, exported: Sequence[str]) -> tuple[bytes, list[str]]:
+    """Compile IR that needs no runtime; as `compile_text`."""
+    return _emitted(_parsed(text), exported, 3)
+
+
+def _emitted(module: Any, exported: Sequence[str], level: int) -> tuple[bytes, list[str]]:
     for function in module.functions:
         if not function.is_declaration:
             function.linkage = "external" if function.name in exported else "internal"
     machine = _machine()
     _optimise(module, machine, level)
+    if any(f.is_declaration and f.name.startswith("numbagrad_called_") for f in module.functions):
+        together = paired(str(module))
+        module = module if together is None else _parsed(together)
     outside = [f.name for f in module.functions if f.is_declaration]
     outside += [g.name for g in module.global_variables if g.is_declaration]
     outside = sorted(n for n in outside if not n.startswith("llvm."))
@@ -250,6 +280,19 @@ def _optimise(module: Any, machine: Any, level: int) -> None:
     builder = llvm.create_pass_builder(machine, tuning)
     manager = builder.getModulePassManager()
     manager.run(module, builder)
+
+
+def keep(code: bytes, names: Iterable[str]) -> None:
+    """Take machine code into this process for good, and make its functions known to all other."""
+    _set_up()
+    engine = _engine_of(code)
+    _kept.append(engine)
+    for name in names:
+        llvm.add_symbol(name, engine.get_function_address(name))
+
+
+#: The engines whose code is never let go.
+_kept: list[Any] = []
 
 
 class Loaded:

@@ -21,7 +21,7 @@ from .direct.arrays import Borrowed
 from .direct.layout import Kind
 from .direct.statements import Translated
 from .entry import entry_text
-from .machine import compile_text
+from .machine import compile_text, lanes
 from .signature import ENTRY, Argument
 
 __all__ = ["Unknown", "compiled", "translated"]
@@ -39,7 +39,14 @@ def translated(
     wanted: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.results]
     try:
         return translate(
-            emitted.source, emitted.name, kinds, program.namespace, fastmath, _borrow, wanted
+            emitted.source,
+            emitted.name,
+            kinds,
+            program.namespace,
+            fastmath,
+            _borrow,
+            wanted,
+            lanes(),
         )
     except (Unknown, RecursionError):
         pass

@@ -1,5 +1,10 @@
 """Elementary functions as modules of LLVM IR: which there are, and their texts.
 
+Each comes in two forms of the same instructions, so that both give the same bits: as a function that
+is inlined where it is called, and as one that is called, with versions for vectors, which LLVM puts
+in the place of a loop's calls. Inlining makes short loops fast, calling makes long ones quick to
+compile.
+
 Where a function has arguments that branch-free code cannot serve (a sine of more than 2**30), the
 code ends in a call of a small function that looks for them and asks the C library. LLVM is told the
 names of its versions for 2, 4, 8 and 16 numbers, so the loop around it is vectorised all the same,
@@ -8,15 +13,31 @@ and the common case costs one comparison. Neither Numba nor llvmlite is needed h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from ..records import record
 from . import _angles, _errors, _exponentials, _gammas, _logarithms, _powers
 from ._ir import Body, Value, function_text, narrowed, widened
 
-__all__ = ["KERNELS", "Kernel", "kernel_text", "symbol"]
+__all__ = [
+    "CALLED",
+    "KERNELS",
+    "PAIRS",
+    "Kernel",
+    "called_attribute",
+    "called_declarations",
+    "called_name",
+    "called_symbol",
+    "called_text",
+    "kernel_text",
+    "pair_type",
+    "symbol",
+    "widths",
+]
 
 _PREFIX = "numbagrad_inlined_"
+CALLED = "numbagrad_called_"
 _LANES = (2, 4, 8, 16)
 _ATTRIBUTES = """
 attributes #0 = { alwaysinline nounwind willreturn readnone }
@@ -57,6 +78,9 @@ def _rest_text(kernel: Kernel, lanes: int, declared: dict[str, str]) -> str:
     number, flags = body.type("f"), body.type("b")
     name = f"{_PREFIX}{kernel.name}_rest"
     start = "\n".join(body.lines)
+    if lanes > 1:
+        any_ = f"@llvm.vector.reduce.or.v{lanes}i1"
+        declared[any_] = f"declare i1 {any_}({flags})"
     if lanes == 1:
         found = f"  %r = call double @{kernel.name}(double %x) #2\n  ret double %r"
         if kernel.far is not None:
@@ -92,8 +116,7 @@ each:
   br i1 %last, label %done, label %each
 done:
   ret {number} %more
-}}
-declare i1 @llvm.vector.reduce.or.v{lanes}i1({flags})"""
+}}"""
 
 
 def _rest(kernel: Kernel, declared: dict[str, str]) -> list[str]:
@@ -114,18 +137,28 @@ def _rest(kernel: Kernel, declared: dict[str, str]) -> list[str]:
     ]
 
 
-def kernel_text(kernel: Kernel, single: bool) -> str:
-    """The LLVM module of a function."""
-    names = ["x", "y"][: kernel.arity]
-    body = Body(1, names, "s" if single else "f")
+def _written(kernel: Kernel, single: bool, body: Body, attributes: str) -> Value:
+    """Write a function; ``attributes`` are those of the call for rare arguments."""
     values = [widened(p) for p in body.parameters] if single else body.parameters
     made = kernel.write(*values, single)
-    rest: list[str] = []
     if kernel.rare is not None:
-        called = f"call double @{_PREFIX}{kernel.name}_rest"
-        made = body.emit(f"{called}(double {values[0].name}, double {made.name}) #3", "f")
-        rest = _rest(kernel, body.declared)
-    made = narrowed(made) if single else made
+        width = f"_{body.lanes}" if body.lanes > 1 else ""
+        number = body.type("f")
+        given = f"{number} {values[0].name}, {number} {made.name}"
+        name = f"{_PREFIX}{kernel.name}_rest{width}"
+        made = body.emit(f"call {number} @{name}({given}) {attributes}", "f")
+    return narrowed(made) if single else made
+
+
+def _body(kernel: Kernel, single: bool, lanes: int = 1) -> Body:
+    return Body(lanes, ["x", "y"][: kernel.arity], "s" if single else "f")
+
+
+def kernel_text(kernel: Kernel, single: bool) -> str:
+    """The LLVM module of a function that is inlined."""
+    body = _body(kernel, single)
+    made = _written(kernel, single, body, "#3")
+    rest = _rest(kernel, body.declared) if kernel.rare is not None else []
     text = function_text(symbol(kernel, single), body, made)
     return "\n".join([*rest, *body.declared.values(), text, _ATTRIBUTES])
 
@@ -133,6 +166,96 @@ def kernel_text(kernel: Kernel, single: bool) -> str:
 def symbol(kernel: Kernel, single: bool) -> str:
     """The name of a function in its module."""
     return f"{_PREFIX}{kernel.name}_{'f32' if single else 'f64'}"
+
+
+# -- the form that is called ---------------------------------------------------------------------
+
+#: Functions that share most of their work; one that gives the results of both takes their place.
+PAIRS = (("sin", "cos"), ("sinh", "cosh"), ("sigmoid", "softplus"))
+
+
+def widths(lanes: int, single: bool) -> tuple[int, ...]:
+    """For how many numbers at once there are versions, on a machine that computes so many doubles.
+
+    A loop whose numbers are all single takes twice as many at a time as one with a double.
+    """
+    return (lanes, 2 * lanes) if single else (lanes,)
+
+
+def called_symbol(name: str, single: bool, lanes: int = 1) -> str:
+    """The name of a function that is called, for so many numbers at once."""
+    width = f"_{lanes}" if lanes > 1 else ""
+    return f"{CALLED}{name}_{'f32' if single else 'f64'}{width}"
+
+
+def called_name(symbol: str) -> tuple[str, bool] | None:
+    """The function that a symbol stands for, and whether in single precision.
+
+    >>> called_name("numbagrad_called_sin_cos_f64_8"), called_name("malloc")
+    (('sin_cos', False), None)
+    """
+    found = re.fullmatch(CALLED + r"(\w+?)_f(32|64)(?:_\d+)?", symbol)
+    return (found.group(1), found.group(2) == "32") if found else None
+
+
+def called_text(name: str, single: bool, widths: Sequence[int]) -> str:
+    """The LLVM module of a function that is called, or of a pair, with versions for vectors."""
+    kernels = [KERNELS[part] for part in name.split("_")]
+    texts: list[str] = []
+    declared: dict[str, str] = {}
+    for lanes in (1, *widths):
+        body = _body(kernels[0], single, lanes)
+        # Written into one body, they share what they have in common.
+        made = [_written(kernel, single, body, "#2") for kernel in kernels]
+        texts.append(_called_text(called_symbol(name, single, lanes), body, made))
+        for kernel in kernels:
+            if kernel.rare is not None:
+                # There is one place where it is called from.
+                rest = _rest_text(kernel, lanes, declared)
+                texts.append(rest.replace(") #1 {", ") #0 {", 1))
+        declared.update(body.declared)
+    outside = [f"declare double @{k.name}(double) #2" for k in kernels if k.rare is not None]
+    return "\n".join([*texts, *outside, *declared.values(), _ATTRIBUTES])
+
+
+def _called_text(symbol: str, body: Body, made: Sequence[Value]) -> str:
+    number = body.type(made[0].kind)
+    given = ", ".join(f"{number} {p.name}" for p in body.parameters)
+    kind, ends = number, [f"  ret {number} {made[0].name}"]
+    if len(made) == 2:
+        kind = pair_type(number)
+        ends = [
+            f"  %first = insertvalue {kind} poison, {number} {made[0].name}, 0",
+            f"  %both = insertvalue {kind} %first, {number} {made[1].name}, 1",
+            f"  ret {kind} %both",
+        ]
+    return "\n".join([f"define {kind} @{symbol}({given}) #2 {{", *body.lines, *ends, "}"])
+
+
+def pair_type(number: str) -> str:
+    """The type of two results."""
+    return f"{{ {number}, {number} }}"
+
+
+def called_declarations(name: str, single: bool, widths: Sequence[int]) -> dict[int, str]:
+    """What a module declares that calls the function, by the number of numbers."""
+    made = {}
+    for lanes in (1, *widths):
+        body = _body(KERNELS[name], single, lanes)
+        number = body.type("s" if single else "f")
+        given = ", ".join([number] * len(body.parameters))
+        made[lanes] = f"declare {number} @{called_symbol(name, single, lanes)}({given})"
+    return made
+
+
+def called_attribute(name: str, single: bool, widths: Sequence[int]) -> str:
+    """What tells LLVM at a call which versions for vectors there are."""
+    symbol = called_symbol(name, single)
+    taken = "v" * KERNELS[name].arity
+    variants = ",".join(
+        f"_ZGV_LLVM_N{n}{taken}_{symbol}({called_symbol(name, single, n)})" for n in widths
+    )
+    return f'"vector-function-abi-variant"="{variants}"'
 
 
 KERNELS = {

@@ -16,7 +16,14 @@ import numpy as np
 
 from ..lazy import lazy_module
 from ..records import record
-from ._elementary import KERNELS, kernel_text, symbol
+from ._elementary import (
+    KERNELS,
+    called_attribute,
+    called_declarations,
+    called_symbol,
+    kernel_text,
+    symbol,
+)
 
 __all__ = ["EXTREMES", "FUNCTIONS", "Inlined", "inlined"]
 
@@ -31,7 +38,7 @@ _OTHERS = {
 
 @record(frozen=True)
 class Inlined:
-    """A function of real numbers that compiled code inlines.
+    """A function of real numbers that compiled code inlines, or calls where that is much.
 
     Attributes
     ----------
@@ -70,6 +77,16 @@ class Inlined:
         'numbagrad_inlined_exp_f64'
         """
         return _code(self.name, single)
+
+    def call(self, single: bool, widths: tuple[int, ...]) -> tuple[str, dict[int, str], str]:
+        """The name of the form that is called, declarations by width, and the call's attribute.
+
+        >>> inlined("exp").call(False, (4,))[1][4]
+        'declare <4 x double> @numbagrad_called_exp_f64_4(<4 x double>)'
+        """
+        declared = called_declarations(self.name, single, widths)
+        attribute = called_attribute(self.name, single, widths)
+        return called_symbol(self.name, single), declared, attribute
 
     @property
     def compiled(self) -> Any:

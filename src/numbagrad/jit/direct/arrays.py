@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels._elementary import widths
 from ...kernels.inlined import EXTREMES, Inlined
 from ...records import record
 from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY
@@ -16,7 +17,10 @@ from .function import Writer
 from .layout import Kind, kind_of, numba_fields, numba_result, part_result, plain_fields
 from .values import BYTES, FLOATS, Array, Number, Unknown, llvm_type, memory_type
 
-__all__ = ["Arrays", "Borrowed", "Unit"]
+__all__ = ["FIRST_GROUP", "Arrays", "Borrowed", "Unit"]
+
+#: The number of the first group of attributes of this module's own.
+FIRST_GROUP = 100
 
 
 @record(frozen=True)
@@ -45,12 +49,20 @@ class Unit:
         The declarations of outside functions: of C and LLVM, of Numba's.
     borrowed : dict
         The functions that Numba compiled, by symbol.
+    lanes : int
+        How many doubles the machine computes at once, if elementary functions are called; 0 if
+        they are inlined.
+    elementary : dict
+        The elementary functions that are called: the symbols of their versions for vectors, and
+        the attribute of their calls.
     """
 
     def __init__(self, namespace: Mapping[str, Any], flags: str, borrow: Callable[..., Borrowed]):
         self.namespace = namespace
         self.flags = flags
         self.borrow = borrow
+        self.lanes = 0
+        self.elementary: dict[str, tuple[list[str], str]] = {}
         self.declared: dict[str, str] = {}
         self.foreign: dict[str, str] = {}
         self.borrowed: dict[str, Borrowed] = {}
@@ -275,9 +287,27 @@ class Arrays(Expressions):
             return self._numeric(max if target.name == "maximum" else min, arguments)
         single = all(a.dtype == "float32" for a in arguments)
         dtype = "float32" if single else "float64"
+        if self.unit.lanes:
+            return self._called_elementary(target, single, arguments)
         symbol, text = target.code(single)
         self.unit.borrowed[symbol] = Borrowed(symbol, ((dtype, None),), text)
         return self._outside(symbol, dtype, [self.writer.cast(a, dtype) for a in arguments])
+
+    def _called_elementary(
+        self, target: Inlined, single: bool, arguments: Sequence[Number]
+    ) -> Number:
+        """A function of ours outside of this module, with versions for vectors."""
+        unit = self.unit
+        symbol, declared, attribute = target.call(single, widths(unit.lanes, single))
+        if symbol not in unit.elementary:
+            unit.declared |= {f"{symbol} {n}": f"{text} #1" for n, text in declared.items()}
+            names = [f"{symbol}_{n}" for n in declared if n > 1]
+            unit.elementary[symbol] = names, attribute
+        group = FIRST_GROUP + list(unit.elementary).index(symbol)
+        type_ = "float" if single else "double"
+        dtype = "float32" if single else "float64"
+        given = ", ".join(f"{type_} {self.writer.cast(a, dtype).text}" for a in arguments)
+        return Number(dtype, self.writer.make(f"call {type_} @{symbol}({given}) #{group}"))
 
     def _results(
         self,

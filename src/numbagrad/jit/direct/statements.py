@@ -12,14 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...kernels.inlined import EXTREMES, Inlined
 from ...records import field, record
-from .arrays import Borrowed, Unit
+from .arrays import FIRST_GROUP, Borrowed, Unit
 from .expressions import unified, whole
 from .given import Given
 from .layout import Kind, fields_of, kind_of, parameter
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
 __all__ = ["Translated", "translate"]
+
+#: A source with more calls of elementary functions calls them; with fewer they are inlined.
+INLINED = 12
 
 
 @record()
@@ -49,6 +53,7 @@ def translate(
     fastmath: bool,
     borrow: Callable[[Any, Sequence[Kind]], Borrowed],
     results: Sequence[Kind],
+    lanes: int = 0,
 ) -> Translated:
     """Translate printed source.
 
@@ -67,6 +72,9 @@ def translate(
     results : sequence of Kind
         What the function is expected to return. When it is called, the field of ``out`` with an
         array's data holds where the caller wants it, with its sizes behind, or null.
+    lanes : int
+        How many doubles the machine computes at once; 0 where nothing but the text itself is at
+        hand, and every elementary function is inlined.
 
     Raises
     ------
@@ -76,12 +84,38 @@ def translate(
     parsed = ast.parse(source)
     functions = {f.name: f for f in parsed.body if isinstance(f, ast.FunctionDef)}
     unit = _Source(functions, namespace, "reassoc contract" if fastmath else "", borrow)
+    if _elementary_calls(parsed, namespace) > INLINED:
+        unit.lanes = lanes
     made = unit.function(name, list(parameters), "numbagrad_main", results)
     if list(made) != list(results):
         raise Unknown("results of other types")
     declarations = [*unit.declared.values(), *unit.foreign.values()]
-    text = "\n".join([*declarations, *unit.texts])
+    text = "\n".join([*declarations, *unit.texts, *_versions(unit)])
     return Translated(text, "numbagrad_main", made, unit.borrowed)
+
+
+def _elementary_calls(parsed: ast.AST, namespace: Mapping[str, Any]) -> int:
+    """How many calls of elementary functions the source has."""
+    return sum(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and isinstance(namespace.get(node.func.id), Inlined)
+        and node.func.id not in EXTREMES
+        for node in ast.walk(parsed)
+    )
+
+
+def _versions(unit: Unit) -> list[str]:
+    """What tells LLVM of the versions for vectors, and keeps their declarations until then."""
+    if not unit.elementary:
+        return []
+    names = [f"ptr @{name}" for versions, _ in unit.elementary.values() for name in versions]
+    kept = f"@llvm.compiler.used = appending global [{len(names)} x ptr] [{', '.join(names)}]"
+    groups = [
+        f"attributes #{FIRST_GROUP + k} = {{ nounwind willreturn memory(none) {attribute} }}"
+        for k, (_, attribute) in enumerate(unit.elementary.values())
+    ]
+    return [f'{kept}, section "llvm.metadata"', *groups, ""]
 
 
 class _Again(Exception):
