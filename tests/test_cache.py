@@ -256,6 +256,20 @@ class TestProcesses:
         assert (first, imported) == ("miss", "False")
         assert self.run(program, place) == ["hit", value, "False"]
 
+    def test_functions_that_are_called_are_kept_as_well(self, place):
+        chain = "X @ w"
+        for _ in range(8):
+            chain = f"T.sin({chain})"
+        program = self.PROGRAM.replace("gammaln(2.0 + X @ w)", f"tanh({chain})") + (
+        )
+        first, value, imported = self.run(program, place)
+        assert (first, imported) == ("miss", "False")
+        assert len(files(place)) > 2  # the function, sine and cosine, hyperbolic tangent
+        kept = {name: (place / name).stat().st_ino for name in files(place)}
+        assert self.run(program, place) == ["hit", value, "False"]
+        # A file that is made anew is another one.
+        assert {name: (place / name).stat().st_ino for name in files(place)} == kept
+
     def test_numba_afterwards(self, place):
         program = self.PROGRAM + (
             "import numpy as np\none, half = np.ones((1, 1)), np.full(1, 0.5)\n"

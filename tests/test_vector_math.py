@@ -14,6 +14,9 @@ import pytest
 from numba import njit
 
 from numbagrad import function, grad, tensor
+from numbagrad.codegen.emit import Emitted
+from numbagrad.codegen.program import Program
+from numbagrad.jit import build, machine, pairs
 from numbagrad.kernels import _coefficients, elementary
 from numbagrad.kernels.inlined import FUNCTIONS, inlined
 from tests.fit_polynomials import text
@@ -443,3 +446,61 @@ def test_integers_are_doubles_and_complex_numbers_are_refused():
 def test_the_coefficients_are_those_that_the_fit_gives():
     with open(_coefficients.__file__, encoding="utf-8") as file:
         assert file.read() == text()
+
+
+# -- inlined and called --------------------------------------------------------------------------
+
+
+def each_in_a_loop(names, dtype, lanes, monkeypatch):
+    """A compiled function that gives the arrays of all functions; with no lanes all are inlined."""
+    arrays = [f"{name}_" for name in names]
+    kind = "" if dtype == "float64" else ", float32"
+    lines = ["def f(x, y):", "    n = x.shape[0]"]
+    lines += [f"    {array} = empty(n{kind})" for array in arrays]
+    lines.append("    for i in range(n):")
+    for name, array in zip(names, arrays, strict=True):
+        given = "x[i], y[i]" if elementary.KERNELS[name].arity == 2 else "x[i]"
+        lines.append(f"        {array}[i] = {name}({given})")
+    source = "\n".join([*lines, f"    return {', '.join(arrays)}", ""])
+    space = {**FUNCTIONS, "empty": np.empty, "float32": np.float32}
+    results = [(array, dtype, 1) for array in arrays]
+    program = Program("f", [("x", dtype, 1), ("y", dtype, 1)], [], results, "", space, [], [])
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "lanes", lambda: lanes)
+        level = 3 if lanes else 1
+        shapes, strict = [(None,)] * 2, [True] * 2
+        built = build.build(program, Emitted(source, "f", ()), True, shapes, strict, True, level)
+    assert built.enter is not None
+    return built.enter(None, None)
+
+
+@pytest.mark.skipif(not machine.supported(), reason="below llvmlite 0.45 all are inlined")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_called_functions_give_the_bits_of_inlined_ones(dtype, monkeypatch):
+    rng = np.random.default_rng(3)
+    edges = [0.0, -0.0, 1.0, -1.0, INF, -INF, NAN, 1e-310, 1e-40, 1e9, 1e22, -1e30, 710.0, 0.5]
+    x = np.concatenate([np.repeat(edges, len(edges)), by_size(rng, 400), rng.normal(size=407)])
+    y = np.concatenate([np.tile(edges, len(edges)), rng.normal(size=400), rng.normal(size=407)])
+    with np.errstate(all="ignore"):
+        x, y = x.astype(dtype), y.astype(dtype)
+    # Sine and cosine are neighbours: one call gives both. The length is no multiple of a vector's.
+    names = list(FUNCTIONS)
+    called = each_in_a_loop(names, dtype, machine.lanes(), monkeypatch)(x, y)
+    inlined_ = each_in_a_loop(names, dtype, 0, monkeypatch)(x, y)
+    for name, mine, other in zip(names, called, inlined_, strict=True):
+        # NaN has many bit patterns, and all mean the same.
+        assert mine[~np.isnan(mine)].tobytes() == other[~np.isnan(other)].tobytes(), name
+        np.testing.assert_array_equal(np.isnan(mine), np.isnan(other), name)
+
+
+def test_two_calls_of_one_argument_become_one():
+    call = "  %{} = tail call <4 x double> @numbagrad_called_{}_f64_4(<4 x double> %1) #3"
+    text = "\n".join(
+        ["define void @f() {", "a:", call.format(2, "sin"), call.format(3, "sin"), "b:",
+         call.format(4, "cos"), call.format(5, "exp"), call.format(6, "sin"), "}"]
+    )  # fmt: skip
+    made = pairs.paired(text)
+    assert made.count("@numbagrad_called_sin_cos_f64_4(<4 x double> %1)") == 1
+    assert "%6 = extractvalue { <4 x double>, <4 x double> } %pair.5, 0" in made
+    assert "%2 = tail call" in made and "%3 = tail call" in made and "%5 = tail call" in made
+    assert pairs.paired(text.replace("cos", "exp")) is None

@@ -36,7 +36,8 @@ def provide(outside: Iterable[str]) -> None:
         key = key_of_text(repr(symbols)) if config.cache else None
         stored = cache.load(key) if key is not None else None
         if stored is None:
-            stored = cache.Stored(*compile_functions(text, symbols))
+            code, others = compile_functions(text, symbols)
+            stored = cache.Stored(code, tuple(others))
             if key is not None:
                 cache.store(key, stored)
         keep(stored.code, symbols)

@@ -23,7 +23,7 @@ from .values import Array, Module, Number, Unknown, llvm_type, memory_type, numb
 __all__ = ["Translated", "translate"]
 
 #: A source with more calls of elementary functions calls them; with fewer they are inlined.
-INLINED = 12
+INLINED = 6
 
 
 @record()
