@@ -1,8 +1,8 @@
 """Elementary functions as modules of LLVM IR: which there are, and their texts.
 
-Each comes in two forms of the same instructions, so that both give the same bits: as a function that
-is inlined where it is called, and as one that is called, with versions for vectors, which LLVM puts
-in the place of a loop's calls. Inlining makes short loops fast, calling makes long ones quick to
+Each comes in two forms of the same instructions, so that both give the same bits: one that is
+inlined where it is called, and one that is called, with versions for vectors, which LLVM puts in
+the place of a loop's calls. Inlining makes short loops fast, calling makes long ones quick to
 compile.
 
 Where a function has arguments that branch-free code cannot serve (a sine of more than 2**30), the
