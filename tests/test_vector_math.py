@@ -16,7 +16,7 @@ from numba import njit
 from numbagrad import function, grad, tensor
 from numbagrad.codegen.emit import Emitted
 from numbagrad.codegen.program import Program
-from numbagrad.jit import build, machine, pairs
+from numbagrad.jit import build, machine, objects, pairs
 from numbagrad.kernels import _coefficients, elementary
 from numbagrad.kernels.inlined import FUNCTIONS, inlined
 from tests.fit_polynomials import text
@@ -466,7 +466,7 @@ def each_in_a_loop(names, dtype, lanes, monkeypatch):
     results = [(array, dtype, 1) for array in arrays]
     program = Program("f", [("x", dtype, 1), ("y", dtype, 1)], [], results, "", space, [], [])
     with monkeypatch.context() as patch:
-        patch.setattr(build, "lanes", lambda: lanes)
+        patch.setattr(objects, "lanes", lambda: lanes)
         level = 3 if lanes else 1
         shapes, strict = [(None,)] * 2, [True] * 2
         built = build.build(program, Emitted(source, "f", ()), True, shapes, strict, True, level)

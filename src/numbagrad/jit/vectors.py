@@ -36,7 +36,7 @@ def provide(outside: Iterable[str]) -> None:
         key = key_of_text(repr(symbols)) if config.cache else None
         stored = cache.load(key) if key is not None else None
         if stored is None:
-            code, others = compile_functions(text, symbols)
+            code, others = compile_functions(called_text(function, single, wide), symbols)
             stored = cache.Stored(code, tuple(others))
             if key is not None:
                 cache.store(key, stored)
