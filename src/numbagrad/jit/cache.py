@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import struct
 import sys
@@ -25,9 +24,10 @@ from ..config import config
 from ..errors import CacheWarning
 from ..records import record
 
-__all__ = ["Stored", "clear", "directory", "entries", "load", "store"]
+__all__ = ["FORMAT", "Stored", "clear", "directory", "entries", "load", "store"]
 
-_MAGIC = b"numbagrad1"
+#: What a file begins with; another one for each way of writing the rest.
+FORMAT = b"numbagrad2"
 _SUFFIX = ".code"
 _refused: set[str] = set()
 
@@ -41,7 +41,7 @@ class Stored:
     code : bytes
         An object file.
     outside : tuple of str
-        The symbols that it needs.
+        The symbols that it needs; none holds the end of a line.
     """
 
     code: bytes
@@ -156,19 +156,19 @@ def _remove(path: Path) -> None:
 
 
 def _packed(stored: Stored) -> bytes:
-    head = json.dumps({"outside": stored.outside}).encode()
+    head = "\n".join(stored.outside).encode()
     body = struct.pack("<I", len(head)) + head + stored.code
-    return _MAGIC + hashlib.sha256(body).digest() + body
+    return FORMAT + hashlib.sha256(body).digest() + body
 
 
 def _unpacked(data: bytes) -> Stored | None:
-    begin = len(_MAGIC) + 32
+    begin = len(FORMAT) + 32
     body = data[begin:]
-    if data[: len(_MAGIC)] != _MAGIC or hashlib.sha256(body).digest() != data[len(_MAGIC) : begin]:
+    if data[: len(FORMAT)] != FORMAT or hashlib.sha256(body).digest() != data[len(FORMAT) : begin]:
         return None
     (size,) = struct.unpack("<I", body[:4])
-    head = json.loads(body[4 : 4 + size])
-    return Stored(body[4 + size :], tuple(head["outside"]))
+    head = body[4 : 4 + size].decode()
+    return Stored(body[4 + size :], tuple(head.split("\n")) if head else ())
 
 
 def _trusted(place: Path) -> bool:

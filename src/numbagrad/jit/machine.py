@@ -88,7 +88,7 @@ def _engine_of(code: bytes) -> Any:
 
 def _process_code() -> bytes:
     """What all functions share, compiled once and for all processes."""
-    row = repr((PROCESS, llvmlite.__version__, target_name()))
+    row = repr((cache.FORMAT, PROCESS, llvmlite.__version__, target_name()))
     key = hashlib.sha256(row.encode()).hexdigest()[:40]
     stored = cache.load(key) if config.cache else None
     if stored is not None:

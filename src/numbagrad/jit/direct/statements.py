@@ -52,7 +52,7 @@ def translate(
     namespace: Mapping[str, Any],
     fastmath: bool,
     borrow: Callable[[Any, Sequence[Kind]], Borrowed],
-    results: Sequence[Kind],
+    results: Sequence[Kind] | None = None,
     lanes: int = 0,
 ) -> Translated:
     """Translate printed source.
@@ -69,9 +69,10 @@ def translate(
         Whether sums may be reassociated and products contracted.
     borrow : callable
         ``borrow(function, kinds)`` has Numba compile a function for such arguments.
-    results : sequence of Kind
-        What the function is expected to return. When it is called, the field of ``out`` with an
-        array's data holds where the caller wants it, with its sizes behind, or null.
+    results : sequence of Kind, optional
+        What the function is expected to return, if that is known. When it is called, the field of
+        ``out`` with an array's data holds where the caller wants it, with its sizes behind, or
+        null.
     lanes : int
         How many doubles the machine computes at once; 0 where nothing but the text itself is at
         hand, and every elementary function is inlined.
@@ -86,8 +87,8 @@ def translate(
     unit = _Source(functions, namespace, "reassoc contract" if fastmath else "", borrow)
     if _elementary_calls(parsed, namespace) > INLINED:
         unit.lanes = lanes
-    made = unit.function(name, list(parameters), "numbagrad_main", results)
-    if list(made) != list(results):
+    made = unit.function(name, list(parameters), "numbagrad_main", results or ())
+    if results is not None and list(made) != list(results):
         raise Unknown("results of other types")
     declarations = [*unit.declared.values(), *unit.foreign.values()]
     text = "\n".join([*declarations, *unit.texts, *_versions(unit)])
