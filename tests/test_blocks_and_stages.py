@@ -87,6 +87,7 @@ def blocks_off(monkeypatch, program):
     return program
 
 
+@pytest.mark.holds_at("what shares a loop depends on what is simplified", optimize="default")
 def test_the_matrix_is_read_in_one_loop_over_blocks():
     inputs, outputs = logistic()
     source = ng.function(inputs, outputs).source
@@ -276,6 +277,7 @@ def test_threads_are_those_that_were_asked_for(monkeypatch):
     assert 1 <= threads.thread_count() <= (os.cpu_count() or 1)
 
 
+@pytest.mark.holds_at("it is about the setting itself", parallel=False)
 def test_parallel_comes_from_the_argument_the_mode_or_the_settings():
     x = T.dvector("x")
     cost = (T.tanh(x) * T.exp(x)).sum()

@@ -450,10 +450,12 @@ class TestTheCompiledFunction:
 
     def test_compile_report(self, doubled):
         report = doubled.compile_report()
-        assert set(report.seconds) == {"rewriting", "planning", "printing", "typing", "llvm"}
+        stages = {"rewriting", "planning", "printing", "typing", "llvm"}
+        assert set(report.seconds) == stages | ({"stages"} if ng.config.parallel else set())
         assert report["total"] == report.total > 0
         assert "typing" in str(report)
 
+    @pytest.mark.holds_at("it counts nodes", optimize="default")
     def test_maker(self):
         x = T.dscalar("x")
         f = ng.function([x], ng.grad(x**2, x))

@@ -386,6 +386,7 @@ def test_a_softmax_model():
     np.testing.assert_allclose(hessian, want, atol=1e-12)
 
 
+@pytest.mark.holds_at("it looks for what is simplified", optimize="default")
 def test_a_product_of_a_matrix_with_itself_takes_no_product():
     w = T.dmatrix("w")
     f = ng.function([w], ng.jacobian(T.dot(w.T, w), w))
@@ -423,6 +424,7 @@ class TestGeneratedCode:
         np.testing.assert_allclose(hessian, hessian.T)
         np.testing.assert_allclose(jacobian, np.diag(np.exp(at)))
 
+    @pytest.mark.holds_at("it looks for what is simplified", optimize="default")
     def test_half_of_a_dense_hessian_is_computed(self):
         X, y, w = T.dmatrix("X"), T.dvector("y"), T.dvector("w")
         z = T.dot(X, w)

@@ -70,6 +70,8 @@ def allocations_inside(source):
     return [line for line in inside if re.search(r" = (empty|zeros|full)\(|\.copy\(", line)]
 
 
+#: What is printed depends on what is simplified.
+PRINTED = pytest.mark.holds_at("it looks at what is printed", optimize="default")
 x, y, z = T.dvectors("x", "y", "z")
 A, B = T.dmatrices("A", "B")
 a, b, c = T.dscalars("a", "b", "c")
@@ -84,6 +86,7 @@ rng = np.random.default_rng(0)
 # -- numbers ---------------------------------------------------------------------------------------
 
 
+@PRINTED
 def test_a_recurrence_of_numbers():
     outputs = loop(
         lambda e, h, w: [w * e**2 + 0.9 * h, T.log(1 + h) + e], x.shape[0], [x], [a], [b]
@@ -152,6 +155,7 @@ def test_a_number_in_another_place_as_well():
 # -- what is not needed ----------------------------------------------------------------------------
 
 
+@PRINTED
 def test_only_what_is_needed_is_computed():
     outputs = loop(lambda e, p, q: [p + e, q * T.exp(q), T.sin(q), p * e], x.shape[0], [x], [a, b])
     f = same([x, a, b], [outputs[0]], [1.0, 2.0, 3.0], 1.0, 2.0)
@@ -172,6 +176,7 @@ def test_a_state_that_no_step_changes():
 # -- arrays ----------------------------------------------------------------------------------------
 
 
+@PRINTED
 def test_a_vector_that_is_updated_in_its_place():
     outputs = loop(lambda e, h: [h * 0.5 + e], x.shape[0], [x], [y])
 
@@ -185,6 +190,7 @@ def test_a_vector_that_is_updated_in_its_place():
     assert f.source.count("empty") == 1
 
 
+@PRINTED
 def test_a_vector_that_is_collected():
     outputs = loop(lambda e, h: [T.tanh(h * 0.5 + e)] * 2, x.shape[0], [x], [y])
     for size in SIZES:
@@ -195,6 +201,7 @@ def test_a_vector_that_is_collected():
         same([x, y], outputs, rng.normal(size=size), [1.0, 2.0, 3.0])
 
 
+@PRINTED
 def test_a_vector_through_a_matrix():
     outputs = loop(lambda e, h, W: [T.tanh(T.dot(W, h) + e), h.sum()], x.shape[0], [x], [y], [A])
     for size in SIZES:
@@ -204,6 +211,7 @@ def test_a_vector_through_a_matrix():
     assert not allocations_inside(f.source)
 
 
+@PRINTED
 def test_vectors_that_need_each_other():
     def step(e, p, q):
         return [q[::-1] * e, p + q, p * q]
@@ -258,6 +266,7 @@ def test_a_stack_of_matrices_is_a_state():
     same([n, stack], outputs, 3, rng.normal(size=(2, 3, 3)) / 3)
 
 
+@PRINTED
 def test_what_a_step_adds_to_an_array():
     def step(e, j, g, h):
         return [T.inc_subtensor(g[j], e * h), h * 0.9]
@@ -305,6 +314,7 @@ def test_what_does_not_change_is_traced():
 # -- sequences -------------------------------------------------------------------------------------
 
 
+@PRINTED
 def test_sequences_are_read_in_place():
     def step(e, f, g, h):
         return [h + e * f - g, h]
@@ -323,6 +333,7 @@ def test_rows_of_views():
     same([A, y], outputs, rng.normal(size=(4, 3)), rng.normal(size=3))
 
 
+@PRINTED
 def test_what_no_step_changes_is_computed_once():
     outputs = loop(lambda e, h, w: [h * T.exp(w) + e], x.shape[0], [x], [a], [b])
     f = same([x, a, b], outputs, [1.0, 2.0], 1.0, 0.5)
@@ -361,6 +372,7 @@ def test_until_a_state_says_so():
 # -- loops in loops --------------------------------------------------------------------------------
 
 
+@PRINTED
 def test_loops_in_loops():
     def step(e, h):
         inner = loop(lambda f, g, m: [g + f * m, g * f], e.shape[0], [e], [h], [h])
@@ -372,6 +384,7 @@ def test_loops_in_loops():
     assert not allocations_inside(f.source)
 
 
+@PRINTED
 def test_arrays_in_loops_in_loops():
     def outer(e, h, W):
         inner = loop(lambda g, m, v: [T.dot(m, g) * 0.5 + v.sum()], 2, [], [h], [W, e])
@@ -450,6 +463,7 @@ def test_branches_in_branches_and_loops_in_branches():
     both([n, x, a], [ng.ifelse(n > 0, last, a), ng.ifelse(n > 0, trace, x)], [1.0, 2.0], 3.0)
 
 
+@PRINTED
 def test_branches_in_loops():
     outputs = loop(lambda e, h: [ng.ifelse(e > 0, h * T.exp(e), h - 1), h], x.shape[0], [x], [a])
     for size in SIZES:
@@ -469,6 +483,7 @@ def test_branches_in_loops():
 
 
 @pytest.mark.parametrize("cap", [12, 40])
+@PRINTED
 def test_a_long_step_is_cut_into_functions(cap):
     def step(e, h, g):
         u = h
@@ -487,6 +502,7 @@ def test_a_long_step_is_cut_into_functions(cap):
 # -- the printed source ----------------------------------------------------------------------------
 
 
+@PRINTED
 def test_the_printed_source_of_a_garch_loop(golden):
     e, h, omega, alpha, beta = (T.dscalar(name) for name in ("e", "h", "omega", "alpha", "beta"))
     new = omega + alpha * e**2 + beta * h

@@ -49,7 +49,8 @@ class CompileReport:
     Attributes
     ----------
     seconds : dict
-        ``rewriting``, ``planning``, ``printing``, ``typing``, ``llvm``.
+        ``rewriting``, ``planning``, ``printing``, ``typing``, ``llvm``; with threads ``stages``,
+        what is done for them.
     nodes : int
         How many nodes the rewritten graph has.
     functions : int

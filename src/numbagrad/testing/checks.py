@@ -262,7 +262,9 @@ def check_compiled(op_class: type[Declared], compile: Callable[..., Any] = funct
 
     It does so in all dtypes, for scalars, sizes 0 and 1, broadcasting, NaN and infinities as far
     as the samples have them, and for any layout in memory; it writes no input and returns fresh
-    arrays. All variants are outputs of one function, since compiling is what takes the time.
+    arrays. All variants are outputs of one function, since compiling is what takes the time, but
+    those with complex numbers of another: Numba compiles that as a whole, and it would keep the
+    others from being translated without it.
     """
     groups: dict[Any, tuple[Any, list[Variable], list[Variable], list[Any]]] = {}
     for op, sample, inputs, outputs in _admitted(op_class):
@@ -273,12 +275,23 @@ def check_compiled(op_class: type[Declared], compile: Callable[..., Any] = funct
             key = (op, *(v.type for v in inputs))
             groups.setdefault(key, (op, inputs, outputs, []))[3].extend(values)
     assert groups, f"no sample of {op_class.__name__} can be computed"
-    inputs = [v for group in groups.values() for v in group[1]]
-    outputs = [v for group in groups.values() for v in group[2]]
+    for complex_ones in (False, True):
+        some = [g for g in groups.values() if _any_complex(g[1] + g[2]) == complex_ones]
+        if some:
+            _check_together(some, compile)
+
+
+def _any_complex(variables: Sequence[Variable]) -> bool:
+    return any(np.dtype(v.type.dtype).kind == "c" for v in variables)
+
+
+def _check_together(groups: Sequence[Any], compile: Callable[..., Any]) -> None:
+    """Compile applications as one function and compare it on all values that there are."""
+    inputs = [v for group in groups for v in group[1]]
+    outputs = [v for group in groups for v in group[2]]
     compiled = compile(inputs, outputs, on_unused_input="ignore")
-    rounds = max(len(group[3]) for group in groups.values())
-    for k in range(rounds):
-        chosen = [group[3][k % len(group[3])] for group in groups.values()]
+    for k in range(max(len(group[3]) for group in groups)):
+        chosen = [group[3][k % len(group[3])] for group in groups]
         _compare_round(compiled, groups, chosen)
         if k == 0:
             _compare_round(compiled, groups, [[_awkward(a) for a in v] for v in chosen])
@@ -306,7 +319,7 @@ def _compare_round(compiled: Any, groups: Any, chosen: Sequence[Any]) -> None:
     arguments = [a for arrays in chosen for a in arrays]
     before = [a.copy() for a in arguments]
     results = iter(compiled(*arguments))
-    for (op, inputs, outputs, _), arrays in zip(groups.values(), chosen, strict=True):
+    for (op, inputs, outputs, _), arrays in zip(groups, chosen, strict=True):
         for variable, want in zip(outputs, _reference(outputs, inputs, arrays), strict=True):
             got = next(results)
             _same(op, got, want, variable, arrays)
