@@ -167,6 +167,30 @@ class TestStatements:
         direct, jitted = both(source, "f", [("float64", 1)], ("inner", "outer"))
         equal(direct, jitted, np.arange(5.0))
 
+    def test_a_part_returns_an_array_that_it_was_given(self):
+        """The caller needs it longer than the name under which it gave it away."""
+        source = """
+def part(x, t):
+    u = t
+    for i in range(x.shape[0]):
+        u[i] = 2.0 * x[i]
+    return u
+
+
+def f(x):
+    n = x.shape[0]
+    t = zeros(n)
+    u = part(x, t)
+    v = full(n, 7.0)
+    w = empty(n)
+    for i in range(n):
+        w[i] = u[i] + v[i]
+    return w, u
+"""
+        direct, jitted = both(source, "f", [("float64", 1)], ("part",))
+        for n in (5, 1000, 100_000):
+            equal(direct, jitted, np.arange(float(n)))
+
     def test_only_what_is_taken_is_evaluated(self):
         source = "def f(x, k):\n    return x[k] if k < 3 and x[k] > 0.0 else -1.0\n"
         direct, jitted = both(source, "f", [("float64", 1), ("int64", None)])

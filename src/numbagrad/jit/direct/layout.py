@@ -42,22 +42,30 @@ def fields_of(kind: Kind) -> list[str]:
     return [memory_type(dtype)] if ndim is None else ["ptr", "ptr", *["i64"] * ndim]
 
 
-def parameter(position: int, kind: Kind) -> tuple[Any, list[str]]:
-    """A parameter's value and how it is declared."""
+def parameter(position: int, kind: Kind, owned: bool) -> tuple[Any, list[str]]:
+    """A parameter's value and how it is declared; ``owned`` if an array's owner is given as well.
+
+    A function that returns such an array, under whatever name, returns a reference to its memory.
+    """
     dtype, ndim = kind
     if ndim is None:
         return Number(dtype, f"%a{position}"), [f"{llvm_type(dtype)} %a{position}"]
     shape = tuple(f"%a{position}.n{d}" for d in range(ndim))
     llvm_type(dtype)
-    array = Array(dtype, f"%a{position}", shape)
-    return array, [f"ptr %a{position}", *(f"i64 {extent}" for extent in shape)]
+    sizes = [f"i64 {extent}" for extent in shape]
+    if not owned:
+        return Array(dtype, f"%a{position}", shape), [f"ptr %a{position}", *sizes]
+    owner = f"%a{position}.own"
+    array = Array(dtype, f"%a{position}", shape, owner)
+    return array, [f"ptr {owner}", f"ptr %a{position}", *sizes]
 
 
 def plain_fields(write: Writer, value: Any) -> list[tuple[str, str]]:
     """The arguments that one of our functions takes for a value."""
     if isinstance(value, Number):
         return [(llvm_type(value.dtype), value.text)]
-    return [("ptr", value.data), *(("i64", extent) for extent in value.shape)]
+    sizes = [("i64", extent) for extent in value.shape]
+    return [("ptr", value.owner), ("ptr", value.data), *sizes]
 
 
 def numba_fields(write: Writer, value: Any) -> list[tuple[str, str]]:

@@ -22,6 +22,9 @@ from .values import Array, Module, Number, Unknown, llvm_type, memory_type, numb
 
 __all__ = ["Translated", "translate"]
 
+#: The function that is called from outside, with data and sizes of arrays that others own.
+_MAIN = "numbagrad_main"
+
 #: A source with more calls of elementary functions calls them; with fewer they are inlined.
 INLINED = 6
 
@@ -87,12 +90,12 @@ def translate(
     unit = _Source(functions, namespace, "reassoc contract" if fastmath else "", borrow)
     if _elementary_calls(parsed, namespace) > INLINED:
         unit.lanes = lanes
-    made = unit.function(name, list(parameters), "numbagrad_main", results or ())
+    made = unit.function(name, list(parameters), _MAIN, results or ())
     if results is not None and list(made) != list(results):
         raise Unknown("results of other types")
     declarations = [*unit.declared.values(), *unit.foreign.values()]
     text = "\n".join([*declarations, *unit.texts, *_versions(unit)])
-    return Translated(text, "numbagrad_main", made, unit.borrowed)
+    return Translated(text, _MAIN, made, unit.borrowed)
 
 
 def _elementary_calls(parsed: ast.AST, namespace: Mapping[str, Any]) -> int:
@@ -205,7 +208,7 @@ class _Body(Given):
         for position, (name, kind) in enumerate(
             zip([a.arg for a in self.node.args.args], self.kinds, strict=True)
         ):
-            made, given = parameter(position, kind)
+            made, given = parameter(position, kind, owned=symbol != _MAIN)
             arguments += given
             if self.sets[name]:
                 self._assign(name, made)
@@ -224,7 +227,7 @@ class _Body(Given):
         write.end(f"ret i32 {write.make('load i32, ptr %status')}")
         entry = ["entry:", "  %status = alloca i32", *(f"  {line}" for line in write.slots)]
         entry += [f"  store ptr null, ptr {owner}" for owner in self.owners]
-        linkage = "define" if symbol == "numbagrad_main" else "define internal"
+        linkage = "define" if symbol == _MAIN else "define internal"
         head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) #0 {{"
         return "\n".join([head, *entry, *write.lines, "}\n"])
 
