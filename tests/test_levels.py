@@ -93,9 +93,9 @@ def drawn(name):
 
 
 def loops():
-    """Three random loops with their gradients."""
+    """Two random loops with their gradients."""
     inputs, outputs, values = [], [], []
-    for k, kinds in enumerate(("s s s", "v v s", "sv sv v")):
+    for k, kinds in enumerate(("s s s", "sv sv v")):
         step = Step(random.Random(k), *kinds.split())
         groups = step.inputs()
         some = [v for group in groups for v in group]
