@@ -17,7 +17,7 @@ def garch_gradient(e, omega, alpha, beta):
         square = square_next
     # t2 = sum((log(t1) + (sqr(e) / t1)))
     # t3 = (-0.5 * ((sqr(e) / t1) / t1)) + (0.5 / t1)
-    t3 = empty(n)
+    t3 = t1
     t2 = 0.0
     for i in range(n):
         t1_i = t1[i]

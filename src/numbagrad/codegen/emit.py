@@ -29,6 +29,7 @@ from .program import (
     Together,
     names_in,
 )
+from .reuse import reused
 
 __all__ = ["Emitted", "emit"]
 
@@ -63,7 +64,7 @@ def emit(program: Program, cap: int) -> Emitted:
     cap : int
         About how many statements one function may have.
     """
-    program = in_blocks(program)
+    program = reused(in_blocks(program))
     called: list[Part] = []
     body = program.body
     if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):

@@ -117,6 +117,7 @@ class Lowering:
             self.register_dtypes,
             self._arrays(),
             frozenset(b.name for b in self.tasks.inputs if not _is_tensor(b.variable)),
+            self._shapes(),
         )
         program.verify()
         return program
@@ -126,6 +127,22 @@ class Lowering:
         targets = [t for task in self.every for t in task.targets if t.ndim]
         targets = [t for t in targets if t.pack is None and t.row is None]
         return {t.array: (t.dtype, t.ndim) for t in targets}
+
+    def _shapes(self) -> dict[str, tuple[str, ...]]:
+        """The sizes of arrays that calls return, where all of them have names."""
+        found: dict[str, tuple[str, ...]] = {}
+        for task in self.tasks.tasks:
+            for target in task.targets if task.kind == "call" and not self._batch(task) else ():
+                sizes = [self._size_text(e) for e in target.extents]
+                if sizes and all(sizes) and target.row is None and target.pack is None:
+                    found[target.array] = tuple(sizes)
+        return found
+
+    def _size_text(self, extent: Expression) -> str:
+        if extent.head == "size":
+            key = extent.payload.number, extent.arguments[0].value
+            return self.text.size_names.get(key, "")
+        return str(extent.value) if extent.value is not None else ""
 
     def _items(self) -> None:
         for place, item in enumerate(self.tree):

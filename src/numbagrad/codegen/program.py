@@ -167,6 +167,8 @@ class Program:
         The dtype and number of dimensions of the arrays that it makes.
     generators : frozenset of str
         The random generators among its parameters: what is drawn from one keeps its order.
+    shapes : dict
+        The sizes of arrays that calls return, where they have names.
     """
 
     name: str
@@ -180,6 +182,7 @@ class Program:
     registers: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, tuple[str, int]] = field(default_factory=dict)
     generators: frozenset[str] = frozenset()
+    shapes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def verify(self) -> None:
         """Check the Program against its spec: every name is set before it is used.

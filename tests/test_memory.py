@@ -1,0 +1,127 @@
+"""How much memory a call takes: results, what the way back must keep, and no array more."""
+
+import ctypes
+import re
+
+import numpy as np
+import pytest
+
+import numbagrad as ng
+from numbagrad import tensor as T
+from numbagrad.jit import machine
+
+pytestmark = pytest.mark.skipif(
+    not machine.supported(), reason="below llvmlite 0.45 Numba allocates, and counts nothing"
+)
+
+
+def peak_of(f, *values):
+    """The bytes of large blocks that a call adds at most, and those of its results."""
+    engine = machine._set_up()[1]
+    in_use, most = (
+        ctypes.c_int64.from_address(engine.get_global_value_address(f"numbagrad_{name}"))
+        for name in ("in_use", "most")
+    )
+    before, most.value = in_use.value, in_use.value
+    results = f(*values)
+    return most.value - before, sum(r.nbytes for r in results)
+
+
+def elementwise(n):
+    x, y = T.dvectors("x", "y")
+    z = T.exp(-(x**2)) * T.sin(y)
+    f = ng.function([x, y], [z, *ng.grad(z.sum(), [x, y])])
+    return f, (np.linspace(0.0, 1.0, n), np.linspace(1.0, 2.0, n)), 0
+
+
+def logistic(n):
+    X, w, y = T.dmatrix("X"), T.dvector("w"), T.dvector("y")
+    z = X @ w
+    cost = (T.softplus(z) - y * z).mean()
+    f = ng.function([X, w, y], [cost, ng.grad(cost, w)])
+    return f, (np.ones((n, 3)), np.ones(3), np.ones(n)), 0
+
+
+def network(n):
+    X, W1, W2, b = T.dmatrix("X"), T.dmatrix("W1"), T.dmatrix("W2"), T.dvector("b")
+    cost = ((T.tanh(X @ W1 + b) @ W2) ** 2).mean()
+    f = ng.function([X, W1, b, W2], [cost, *ng.grad(cost, [W1, b, W2])])
+    values = np.ones((n, 4)), np.full((4, 16), 0.1), np.zeros(16), np.full((16, 2), 0.1)
+    # The layer's values and, over its inputs' memory, what comes back to them; the last layer's.
+    return f, values, 8 * n * (16 + 16 + 2 + 2)
+
+
+def volatility(n):
+    r = T.dvector("r")
+    a, b = T.dscalars("a", "b")
+    h, _ = ng.scan(
+        lambda r, h, a, b: 0.1 + a * r**2 + b * h,
+        sequences=[r],
+        outputs_info=[T.constant(1.0)],
+        non_sequences=[a, b],
+    )
+    cost = (T.log(h) + r**2 / h).sum()
+    f = ng.function([r, a, b], [cost, *ng.grad(cost, [a, b])])
+    # The states after and before each step; what comes back goes over the former.
+    return f, (np.ones(n), 0.1, 0.8), 2 * 8 * n
+
+
+def filtered(n):
+    y, q, s = T.dvector("y"), T.dscalar("q"), T.dscalar("s")
+
+    def step(y, m, P, q, s):
+        P = P + q
+        K = P / (P + s)
+        return m + K * (y - m), (1 - K) * P, T.log(P + s) + (y - m) ** 2 / (P + s)
+
+    (_, _, terms), _ = ng.scan(
+        step,
+        sequences=[y],
+        outputs_info=[T.constant(0.0), T.constant(1.0), None],
+        non_sequences=[q, s],
+    )
+    cost = terms.sum()
+    f = ng.function([y, q, s], [cost, *ng.grad(cost, [q, s])])
+    return f, (np.ones(n), 0.1, 0.2), 2 * 8 * n
+
+
+@pytest.mark.parametrize("model", [elementwise, logistic, network, volatility, filtered])
+def test_results_and_what_the_way_back_keeps(model):
+    n = 300_000
+    f, values, kept = model(n)
+    peak, results = peak_of(f, *values)
+    assert peak <= results + kept + 2**16
+
+
+class TestOverTheOldOne:
+    """An array that a loop reads for the last time serves as the one that the loop makes."""
+
+    def source_of(self, make):
+        X, W = T.dmatrices("X", "W")
+        outputs = make(X @ W)
+        f = ng.function([X, W], outputs)
+        reference = ng.function([X, W], outputs, mode="reference")
+        random = np.random.default_rng(0)
+        values = random.normal(size=(3, 4)), random.normal(size=(4, 3))
+        for mine, other in zip(f(*values), reference(*values), strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-12, atol=1e-12)
+        assert "t1 = blas.gemm(X, W)" in f.source
+        return f.source
+
+    def test_at_the_same_place(self):
+        source = self.source_of(lambda p: [T.tanh(p + 1.0) @ T.ones((3, 2))])
+        assert re.search(r"t\d = t1$", source, re.MULTILINE)
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda p: [T.tanh(p.T + p) @ T.ones((3, 2))],
+            lambda p: [T.tanh(p - p[0]) @ T.ones((3, 2))],
+            lambda p: [T.tanh(p[::-1]) @ T.ones((3, 2))],
+            lambda p: [T.tanh(p) @ p],
+            lambda p: [T.tanh(p) @ T.ones((3, 2)), p],
+            lambda p: [T.cumsum(T.tanh(p), axis=0) @ T.ones((3, 2)), (p * p).sum(axis=1)],
+        ],
+    )
+    def test_not_where_an_element_is_read_elsewhere(self, make):
+        assert not re.search(r"t\d = t1$", self.source_of(make), re.MULTILINE)
