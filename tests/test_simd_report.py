@@ -36,7 +36,7 @@ def test_elementwise_loops_reductions_and_gradients_are_vectorised(dtype):
 
 def test_a_loop_whose_steps_depend_on_each_other_is_not():
     x = tensor.dvector("x")
-    f = function([x], tensor.argmax(x))
+    f = function([x], tensor.argmax(tensor.exp(x)))
     assert lanes(f) == [1]
     assert "one at a time" in str(f.simd_report())
 
@@ -68,3 +68,20 @@ def test_extremes_in_vectors_keep_nan_and_all_dtypes(op, truth, dtype):
             assert np.isnan(f(values))
             values[...] = rng.choice([np.inf, -np.inf], size)
             assert f(values) == truth(values)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
+def test_positions_in_given_arrays_are_found_in_vectors(dtype):
+    x = tensor.matrix("x", dtype=dtype)
+    made = [tensor.argmax(x, axis=1), tensor.argmin(x, axis=0), tensor.argmax(x, axis=(0, 1))]
+    whole = dtype == "int32"  # which one loop does as fast
+    rng = np.random.default_rng(4)
+    given = rng.integers(-4, 5, (37, 41)).astype(dtype)  # many are tied
+    if not whole:
+        given[rng.random(given.shape) < 0.01] = np.nan
+        given[3], given[5, 7:9] = np.inf, [np.nan, -np.inf]
+    for output, truth in zip(made, [given.argmax(1), given.argmin(0), given.argmax()], strict=True):
+        f = function([x], output)
+        np.testing.assert_array_equal(f(given), truth)
+        if not whole and llvm.llvm_version_info[0] >= 17:
+            assert min(lanes(f)) > 1

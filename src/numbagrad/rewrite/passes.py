@@ -23,6 +23,7 @@ from .hoist import HOIST
 from .loops import LOOPS, last_state
 from .merge import Rewriter, Rules
 from .pattern import Local, Node, Scope, on
+from .positions import positions_in_vectors
 from .shapes import SHAPES
 from .spread import SPREAD
 from .stabilize import STABILIZE
@@ -185,7 +186,8 @@ def rewrite(
     """
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(map(repr, LEVELS))}; got {level!r}")
-    return _Rewriting(level).run(outputs, keep)
+    made = _Rewriting(level).run(outputs, keep)
+    return positions_in_vectors(made, keep) if level == "default" else made
 
 
 class _Rewriting:
