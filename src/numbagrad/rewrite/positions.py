@@ -60,7 +60,7 @@ def positions_in_vectors(
 
 def _is_worth_it(node: Apply) -> bool:
     x = node.inputs[0]
-    kind = x.type.numpy_dtype.kind  # type: ignore[attr-defined]
+    kind = x.type.numpy_dtype.kind
     # Of all integers the position is found as fast as they are read.
     whole = len(node.op.axes) == x.type.ndim  # type: ignore[attr-defined]
     return (kind == "f" or (kind in "iu" and not whole)) and _is_stored(x)
