@@ -79,7 +79,8 @@ def test_import_leaves_numba_out():
         "import sys\n"
         "from numbagrad.kernels import blas, integer, lapack, sequential, sorting, special\n"
         "assert 'numba' not in sys.modules and 'scipy' not in sys.modules\n"
-        "assert callable(lapack.cholesky) and 'numba' in sys.modules\n"
+        "assert callable(lapack.cholesky) and 'numba' not in sys.modules\n"
+        "assert lapack.cholesky.compiled and 'numba' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -103,8 +104,8 @@ def test_unknown_symbol_is_refused():
 
 def test_every_symbol_is_found():
     names = [f"{letter}{name}" for letter in "sdcz" for name in symbols.LAPACK]
-    names += [f"{letter}{name}" for letter in "sdcz" for name in symbols.BLAS - {"dot"}]
-    names += ["sdot", "ddot", *symbols.SPECIAL]
+    names += [f"{letter}{name}" for letter in "sdcz" for name in symbols.BLAS]
+    names += symbols.SPECIAL
     symbols.register(symbols.PREFIX + name for name in names)
 
 
@@ -126,15 +127,10 @@ def test_products(dtype):
     shapes = [(0, 0, 0), (0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (2, 1, 5), (5, 7, 3)]
     for m, k, n in [*shapes, (33, 34, 35)]:
         a, b = draw(rng, (m, k), dtype), draw(rng, (k, n), dtype)
-        x, y = draw(rng, k, dtype), draw(rng, m, dtype)
         at, bt = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
         close(untouched(blas.gemm, a, b), a @ b, dtype, k)
         close(untouched(blas.gemm_tn, at, b), a @ b, dtype, k)
         close(untouched(blas.gemm_nt, a, bt), a @ b, dtype, k)
-        close(untouched(blas.gemm_tt, at, bt), a @ b, dtype, k)
-        close(untouched(blas.gemv, a, x), a @ x, dtype, k)
-        close(untouched(blas.gevm, y, a), y @ a, dtype, m)
-        close(untouched(in_dtype_dot, x, x), np.dot(x, x), dtype, k)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -148,25 +144,13 @@ def test_symmetric_products(dtype):
         assert_array_equal(found, found.T)
 
 
-@njit
-def in_dtype_dot(x, y):
-    # In an array, because a number loses its dtype on the way back to Python.
-    result = np.empty((), x.dtype)
-    result[()] = blas.vdot(x, y)
-    return result
-
-
 def test_shapes_of_products_are_checked():
     a, x = np.ones((2, 3)), np.ones(4)
     for kernel, args in [
         (blas.gemm, (a, a)),
         (blas.gemm_tn, (a, np.ones((3, 2)))),
         (blas.gemm_nt, (a, np.ones((3, 2)))),
-        (blas.gemm_tt, (a, a)),
         (blas.gram, (a, x)),
-        (blas.gemv, (a, x)),
-        (blas.gevm, (x, a)),
-        (blas.vdot, (x, x[:3])),
     ]:
         with pytest.raises(ValueError, match=r"length|rows|columns"):
             kernel(*args)

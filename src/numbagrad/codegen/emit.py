@@ -179,7 +179,7 @@ def _simple(statement: Any) -> str:
         case Allocate(name, shape, dtype, fill):
             return f"{name} = {_allocation(shape, dtype, fill)}"
         case Call(targets, text, _):
-            return f"{', '.join(targets)} = {text}"
+            return f"{', '.join(targets)} = {text}" if targets else text
         case PartCall(part):
             call = f"{part.name}({', '.join(part.takes)})"
             return f"{', '.join(part.gives)} = {call}" if part.gives else call

@@ -354,7 +354,7 @@ class Lowering:
         if task.inner is not None:
             self._enter(task)
             return
-        for buffer in task.whole():
+        for buffer in (*task.whole(), *(task.targets if task.kind == "into" else ())):
             if buffer.row is not None:
                 self._show_row(buffer)
         getattr(self, f"_{task.kind}")(task)
@@ -483,6 +483,18 @@ class Lowering:
             return
         self._repeat(task, text, batch)
 
+    def _into(self, task: Task) -> None:
+        """A kernel that writes an array which is there already, or each matrix of a stack."""
+        node = task.node
+        assert node is not None and isinstance(node.op, Block)
+        self.text.put(Comment(describe(task, self.tasks)))
+        batch = self._batch(task)
+        arguments = [self._argument(a, batch) for a in (task.target, *task.arguments)]
+        arguments += [Text(repr(p)) for p in node.op.parameters()]
+        template = read_template(plain(node.op, "into"))
+        text = splice(template, arguments, task.target.dtype, self.text.resolve).text
+        self._repeated(task, [Call((), text)], batch)
+
     def _argument(self, argument: Any, batch: int) -> Text:
         if isinstance(argument, Expression):
             return self.text(argument)
@@ -504,10 +516,14 @@ class Lowering:
             for target, part in zip(task.targets, parts, strict=True):
                 core = (":",) * (len(target.extents) - batch)
                 body.append(Store(target.name, (*self.loops[:batch], *core), part))
+        self._repeated(task, body, batch)
+
+    def _repeated(self, task: Task, body: list[Statement], batch: int) -> None:
         for depth in reversed(range(batch)):
             extent = self.text(task.targets[0].extents[depth]).text
             body = [For(self.loops[depth], extent, body)]
-        self.text.put(body[0])
+        for statement in body:
+            self.text.put(statement)
 
     def _callback(self, task: Task) -> None:
         """A user's Op without a template is performed by the interpreter."""
@@ -535,7 +551,8 @@ def _rows_needed(tasks: Sequence[Task]) -> set[int]:
     """The rows of arrays that something needs as arrays."""
     found: set[int] = set()
     for task in tasks:
-        found |= {b.number for b in task.arguments if isinstance(b, Buffer) and b.row is not None}
+        arrays = [*task.arguments, *(task.targets if task.kind == "into" else ())]
+        found |= {b.number for b in arrays if isinstance(b, Buffer) and b.row is not None}
         for source in task.expressions():
             found |= {e.payload.number for e in source.loads() if e.is_flat()}
     return found

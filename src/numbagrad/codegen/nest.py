@@ -20,7 +20,7 @@ from .fuse import contract, fuse
 from .inner import Branched, Carry, Repeated, Side
 from .names import Names
 from .overwrite import may_overwrite
-from .roots import Demand, kind_of
+from .roots import Demand, kind_of, rows_of
 from .task import Task
 from .tasks import TaskList
 
@@ -339,14 +339,24 @@ class _Step(_Inside):
     def whole(self, variable: Variable, dtype: str | None = None) -> Buffer:
         sequence = self.body.elements.get(variable)
         if sequence is not None and variable not in self.buffers.maps[0]:
-            array = self.around.whole(sequence)
-            self.buffers[variable] = self._row(variable, array, self._name_for(variable))
+            array, place = self._place_of(sequence)
+            self.buffers[variable] = self._row(variable, array, self._name_for(variable), place)
         return super().whole(variable, dtype)
 
-    def _row(self, variable: Variable, array: Buffer, name: str) -> Buffer:
+    def _place_of(self, sequence: Variable) -> tuple[Buffer, Expression]:
+        """The array in which the element of this step lies, and where."""
+        if sequence in self.around.buffers or rows_of(sequence) is sequence:
+            return self.around.whole(sequence), self.step
+        first = (self.table.of(0),) * (sequence.type.ndim - 1)
+        read = self._outside(sequence, (self.step, *first))
+        return self.around.whole(rows_of(sequence)), read.arguments[0]
+
+    def _row(
+        self, variable: Variable, array: Buffer, name: str, place: Expression | None = None
+    ) -> Buffer:
         """What lies at this step in an array with a place for each."""
         buffer = self._buffer(variable, self.shape(variable), "row", name)
-        buffer.row = (array, self.step)
+        buffer.row = (array, self.step if place is None else place)
         return buffer
 
     # -- where results go ------------------------------------------------------------------

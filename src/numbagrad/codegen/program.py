@@ -131,6 +131,8 @@ class If:
 class Call:
     """``targets = text``: a kernel or a user's Op on whole arrays.
 
+    Without targets the kernel writes to one of its arguments.
+
     ``objects`` names the types of the targets when the call has to leave compiled code.
     """
 

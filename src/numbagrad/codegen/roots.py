@@ -16,7 +16,7 @@ from ..ops.kinds import Block, Elementwise, Reduction, Scatter, View
 from ..rewrite.shapes import ShapeEnv
 from .bodies import Body, LoopBody, open_graphs
 
-__all__ = ["Demand", "kind_of"]
+__all__ = ["Demand", "kind_of", "rows_of"]
 
 #: From about this many multiplications on, computing twice is worse than storing.
 DEAR = 10
@@ -29,6 +29,13 @@ DEPTH = 40
 def kind_of(node: Apply) -> str:
     """The kind of a node's Op; a user's Op in PyTensor's protocol is a ``Callback``."""
     return getattr(node.op, "kind", "Callback")
+
+
+def rows_of(variable: Variable) -> Variable:
+    """The array in which the rows of another one lie as they are."""
+    while variable.owner is not None and getattr(variable.owner.op, "takes_rows", False):
+        variable = variable.owner.inputs[0]
+    return variable
 
 
 class Demand:
@@ -172,7 +179,7 @@ class Demand:
         """The variables around the loop of which the step needs the array."""
         body = self.body
         assert body is not None
-        found = [body.elements.get(v, v) for v in self.stored]
+        found = [rows_of(body.elements[v]) if v in body.elements else v for v in self.stored]
         return [v for v in found if not isinstance(v, Constant) and not self.is_inner(v)]
 
     def _open(self, outputs: Sequence[Variable], order: list[Apply] | None = None) -> bool:

@@ -35,7 +35,8 @@ class Task:
     ----------
     number : int
         Its place in the list.
-    kind : {"store", "fill", "alias", "reduce", "position", "scatter", "check", "call", "loop"}
+    kind : {"store", "fill", "alias", "reduce", "position", "scatter", "check", "call", "into", "loop"}
+        A "call" makes its arrays, "into" is given the array that it writes.
     axes : list of str
         The loop variables, outermost first.
     extents : dict

@@ -607,6 +607,11 @@ class TaskList:
                 arguments.append(self.table.cast(self.element(variable, ()), dtype))
             else:
                 arguments.append(self.whole(variable, dtype))
+        if isinstance(op, Block) and op.into is not None:
+            buffer = self._new_buffer(node.outputs[0])
+            self._add("into", node, [buffer], [], {}, (), None, arguments=arguments)
+            self.buffers[node.outputs[0]] = buffer
+            return
         targets, before = [], set()
         for variable in node.outputs:
             if not isinstance(variable.type, TensorType):  # the generator after the draws

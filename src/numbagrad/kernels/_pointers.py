@@ -46,7 +46,7 @@ def _pointer(context, builder, typ, value, dtype):
     return builder.bitcast(cgutils.alloca_once_value(builder, value), _BYTES)
 
 
-def emit_call(context, builder, routine, dtype, arguments, returns=None, info=None, work=None):
+def emit_call(context, builder, routine, dtype, arguments, work, info=None):
     """Emit the call of ``routine`` with ``arguments``, pairs of a Numba type and an LLVM value.
 
     ``info`` is the pointer of LAPACK's last argument, if there is one. ``work`` is about how many
@@ -56,29 +56,31 @@ def emit_call(context, builder, routine, dtype, arguments, returns=None, info=No
     pointers = [_pointer(context, builder, typ, value, dtype) for typ, value in arguments]
     if info is not None:
         pointers.append(builder.bitcast(info, _BYTES))
-    function_type = ir.FunctionType(returns or ir.VoidType(), [_BYTES] * len(pointers))
+    function_type = ir.FunctionType(ir.VoidType(), [_BYTES] * len(pointers))
     function = cgutils.get_or_insert_function(builder.module, function_type, name)
-    if work is None:
-        return builder.call(function, pointers)
     kind = ir.FunctionType(ir.VoidType(), [work.type])
     enter, leave = (
         cgutils.get_or_insert_function(builder.module, kind, name)
         for name in (threads.ENTER, threads.LEAVE)
     )
     builder.call(enter, [work])
-    made = builder.call(function, pointers)
+    builder.call(function, pointers)
     builder.call(leave, [work])
-    return made
 
 
-def _work_of(context, builder, pairs):
-    """About how many multiplications: the square of one length times the other one."""
+def _work_of(context, builder, routine, pairs):
+    """About how many multiplications: the square of one length times the other one.
+
+    A product has three lengths.
+    """
     lengths = []
     for typ, value in pairs:
         if isinstance(typ, types.Array):
             break
         if isinstance(typ, types.Integer) and typ != types.uint8:
             lengths.append(context.cast(builder, value, typ, types.intp))
+    if routine == "gemm":
+        return builder.mul(builder.mul(lengths[0], lengths[1]), lengths[2])
     return builder.mul(builder.mul(lengths[-1], lengths[-1]), lengths[0])
 
 
@@ -115,7 +117,8 @@ def call_blas(typingctx, routine, *args):
 
     def codegen(context, builder, signature, values):
         pairs = list(_pairs(builder, signature, values))
-        emit_call(context, builder, name, dtype, pairs, work=_work_of(context, builder, pairs))
+        work = _work_of(context, builder, name, pairs)
+        emit_call(context, builder, name, dtype, pairs, work)
         return context.get_dummy_value()
 
     return types.none(routine, types.StarArgTuple.from_types(args)), codegen
@@ -130,8 +133,8 @@ def call_lapack(typingctx, routine, *args):
     def codegen(context, builder, signature, values):
         info = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(32), 0))
         pairs = list(_pairs(builder, signature, values))
-        work = _work_of(context, builder, pairs)
-        emit_call(context, builder, name, dtype, pairs, info=info, work=work)
+        work = _work_of(context, builder, name, pairs)
+        emit_call(context, builder, name, dtype, pairs, work, info)
         return builder.load(info)
 
     return types.int32(routine, types.StarArgTuple.from_types(args)), codegen

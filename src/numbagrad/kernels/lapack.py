@@ -20,15 +20,18 @@ array([0.5, 0. ])
 import math
 
 import numpy as np
-from numba import njit, types
 from numpy.linalg import LinAlgError
 
-from ._arrays import clear, new_array, new_copy
-from ._inner import inner
-from ._pointers import call_blas, call_lapack
-from ._scalars import cast_like
-
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+from ._kernel import (
+    call_blas,
+    call_lapack,
+    cast_like,
+    clear,
+    inner,
+    kernel,
+    new_array,
+    new_copy,
+)
 
 # Global uint8: characters chosen while the code runs.
 _PLAIN = np.uint8(ord("N"))
@@ -40,12 +43,14 @@ _UNIT = np.uint8(ord("U"))
 
 # Columns that LAPACK works on at once, at most; larger work arrays bring nothing.
 _BLOCK = 64
+#: Matrices up to this size are factored and substituted by loops: LAPACK takes longer to begin.
+SMALL = 12
 
 
 # ---- Cholesky factor ----
 
 
-@njit(**_OPTIONS)
+@kernel
 def cholesky(a, lower):
     """The factor of a positive definite matrix: ``l @ l.conj().T``, or ``u.conj().T @ u``.
 
@@ -62,15 +67,14 @@ def cholesky(a, lower):
         raise ValueError("cholesky: the matrix is not square")
     factor = new_array(a, (n, n))
     nan = _write_triangle(factor, a, lower, False)
-    info = call_lapack("potrf", _UPPER if lower else _LOWER, n, factor, max(1, n))
-    if info != 0:
+    if not _factor_posdef(factor, lower):
         if not nan:
             raise LinAlgError("the matrix is not positive definite")
         _write_triangle(factor, a, lower, True)
     return factor
 
 
-@njit(**_OPTIONS)
+@kernel
 def cholesky_or_nan(a, lower):
     """As `cholesky`, but all NaN where that raises."""
     n = a.shape[0]
@@ -78,8 +82,7 @@ def cholesky_or_nan(a, lower):
         raise ValueError("cholesky_or_nan: the matrix is not square")
     factor = new_array(a, (n, n))
     nan = _write_triangle(factor, a, lower, False)
-    info = call_lapack("potrf", _UPPER if lower else _LOWER, n, factor, max(1, n))
-    if info != 0:
+    if not _factor_posdef(factor, lower):
         if nan:
             _write_triangle(factor, a, lower, True)
         else:
@@ -87,10 +90,36 @@ def cholesky_or_nan(a, lower):
     return factor
 
 
+@inner("boolean")
+def _factor_posdef(a, lower):
+    """Replace a triangle by its Cholesky factor, the other one is zero; could that be done?"""
+    n = a.shape[0]
+    if n > SMALL:
+        return call_lapack("potrf", _UPPER if lower else _LOWER, n, a, max(1, n)) == 0
+    # Row by row of the lower factor; the upper one is its adjoint.
+    for i in range(n):
+        for j in range(i + 1):
+            total = a[i, j] if lower else a[j, i].conjugate()
+            for k in range(j):
+                if lower:
+                    total -= a[i, k] * a[j, k].conjugate()
+                else:
+                    total -= a[k, i].conjugate() * a[k, j]
+            if i == j:
+                if not total.real > 0:
+                    return False
+                a[i, i] = math.sqrt(total.real)
+            elif lower:
+                a[i, j] = total / a[j, j].real
+            else:
+                a[j, i] = total.conjugate() / a[j, j].real
+    return True
+
+
 # ---- solving ----
 
 
-@njit(**_OPTIONS)
+@kernel
 def solve(a, b):
     """``x`` in ``a @ x = b`` for a matrix ``b``; LinAlgError if ``a`` is singular."""
     n = a.shape[0]
@@ -98,23 +127,57 @@ def solve(a, b):
         raise ValueError("solve: a is not square or b has another number of rows")
     factors = new_copy(a)
     pivots = new_array(np.int32(0), n)
-    info = call_lapack("getrf", n, n, factors, max(1, n), pivots)
+    info = _factor(factors, pivots)
     if info != 0 and not _has_nan(a):
         raise LinAlgError("the matrix is singular")
     x = new_copy(b)
     if info != 0:
         _fill_nan(x)
         return x
-    # a.T is P L U: multiply x.T by the inverses of U, of L and of P.
-    _solve_from_right(_UPPER, _PLAIN, _PLAIN, factors, x)
-    _solve_from_right(_LOWER, _PLAIN, _UNIT, factors, x)
-    _undo_exchanges(pivots, x)
+    _solve_with(factors, pivots, x)
     return x
 
 
-@inner(types.none)
-def _undo_exchanges(pivots, x):
-    """Exchange rows of ``x``: P is P1 P2 ... Pn, so its inverse is Pn ... P2 P1."""
+@inner("integer")
+def _factor(a, pivots):
+    """Replace ``a`` by the factors of ``a.T``, as LAPACK's getrf; 0 if that could be done.
+
+    Partial pivoting: row operations of ``a.T`` are column operations here.
+    """
+    n = a.shape[0]
+    if n > SMALL:
+        return call_lapack("getrf", n, n, a, max(1, n), pivots)
+    for c in range(n):
+        best = c
+        size = abs(a[c, c])
+        for i in range(c + 1, n):
+            other = abs(a[c, i])
+            if other > size:
+                best = i
+                size = other
+        if size == 0:
+            return np.int32(c + 1)
+        pivots[c] = best + 1
+        if best != c:
+            for j in range(n):
+                a[j, c], a[j, best] = a[j, best], a[j, c]
+        pivot = a[c, c]
+        for i in range(c + 1, n):
+            a[c, i] = a[c, i] / pivot
+        for j in range(c + 1, n):
+            factor = a[j, c]
+            for i in range(c + 1, n):
+                a[j, i] -= factor * a[c, i]
+    return np.int32(0)
+
+
+@inner("none")
+def _solve_with(factors, pivots, x):
+    """Replace ``x`` by the solution; ``a.T`` is P L U."""
+    # Multiply x.T by the inverses of U, of L and of P.
+    _solve_from_right(_UPPER, _PLAIN, _PLAIN, factors, x)
+    _solve_from_right(_LOWER, _PLAIN, _UNIT, factors, x)
+    # Exchange rows of x: P is P1 P2 ... Pn, so its inverse is Pn ... P2 P1.
     n, k = x.shape
     for i in range(n - 1, -1, -1):
         p = pivots[i] - 1
@@ -123,7 +186,7 @@ def _undo_exchanges(pivots, x):
                 x[i, j], x[p, j] = x[p, j], x[i, j]
 
 
-@njit(**_OPTIONS)
+@kernel
 def solve_vec(a, b):
     """`solve` for a vector ``b``."""
     n = a.shape[0]
@@ -131,7 +194,7 @@ def solve_vec(a, b):
         raise ValueError("solve_vec: a is not square or b has another length")
     factors = new_copy(a)
     pivots = new_array(np.int32(0), n)
-    info = call_lapack("getrf", n, n, factors, max(1, n), pivots)
+    info = _factor(factors, pivots)
     if info != 0 and not _has_nan(a):
         raise LinAlgError("the matrix is singular")
     x = new_copy(b)
@@ -139,11 +202,11 @@ def solve_vec(a, b):
         for i in range(n):
             x[i] = math.nan
         return x
-    call_lapack("getrs", "T", n, 1, factors, max(1, n), pivots, x, max(1, n))
+    _solve_with(factors, pivots, x.reshape((n, 1)))
     return x
 
 
-@njit(**_OPTIONS)
+@kernel
 def solve_posdef(a, b, lower):
     """`solve` for a positive definite (Hermitian) ``a``, of which one triangle is read.
 
@@ -161,7 +224,7 @@ def solve_posdef(a, b, lower):
     return x
 
 
-@njit(**_OPTIONS)
+@kernel
 def solve_sym(a, b, lower):
     """`solve` for a symmetric ``a`` (also if complex), of which one triangle is read.
 
@@ -195,7 +258,7 @@ def solve_sym(a, b, lower):
     return x
 
 
-@njit(**_OPTIONS)
+@kernel
 def solve_triangular(a, b, lower, trans, unit_diagonal):
     """`solve` for a triangle of ``a``; the other one is not read, nor a diagonal of ones.
 
@@ -208,17 +271,11 @@ def solve_triangular(a, b, lower, trans, unit_diagonal):
     if not unit_diagonal and _zero_on_diagonal(a):
         raise LinAlgError("the triangular matrix is singular: a zero on its diagonal")
     x = new_copy(b)
-    operation = _PLAIN
-    if trans == 1:
-        operation = _TRANSPOSED
-    elif trans == 2:
-        operation = _CONJUGATE
-    diagonal = _UNIT if unit_diagonal else _PLAIN
-    _solve_from_right(_UPPER if lower else _LOWER, operation, diagonal, a, x)
+    _solve_triangle(x, a, lower, trans, unit_diagonal)
     return x
 
 
-@njit(**_OPTIONS)
+@kernel
 def solve_triangular_vec(a, b, lower, trans, unit_diagonal):
     """`solve_triangular` for a vector ``b``."""
     n = a.shape[0]
@@ -227,19 +284,11 @@ def solve_triangular_vec(a, b, lower, trans, unit_diagonal):
     if not unit_diagonal and _zero_on_diagonal(a):
         raise LinAlgError("the triangular matrix is singular: a zero on its diagonal")
     x = new_copy(b)
-    # Fortran sees a.T and can conjugate only what it transposes: for trans == 2 all is conjugated,
-    # a.T @ x.conj() = b.conj().
-    if trans == 2:
-        _conjugate(x)
-    operation = _TRANSPOSED if trans == 0 else _PLAIN
-    diagonal = _UNIT if unit_diagonal else _PLAIN
-    call_blas("trsv", _UPPER if lower else _LOWER, operation, diagonal, n, a, max(1, n), x, 1)
-    if trans == 2:
-        _conjugate(x)
+    _solve_triangle(x.reshape((n, 1)), a, lower, trans, unit_diagonal)
     return x
 
 
-@inner(types.boolean)
+@inner("boolean")
 def _zero_on_diagonal(a):
     for i in range(a.shape[0]):
         if a[i, i] == 0:
@@ -247,23 +296,66 @@ def _zero_on_diagonal(a):
     return False
 
 
-@inner(types.none)
-def _conjugate(x):
-    for i in range(x.size):
-        x[i] = x[i].conjugate()
+@inner("none")
+def _solve_triangle(x, a, lower, trans, unit_diagonal):
+    """Replace ``x`` by the solution, see `solve_triangular`."""
+    operation = _PLAIN
+    if trans == 1:
+        operation = _TRANSPOSED
+    elif trans == 2:
+        operation = _CONJUGATE
+    diagonal = _UNIT if unit_diagonal else _PLAIN
+    _solve_from_right(_UPPER if lower else _LOWER, operation, diagonal, a, x)
 
 
-@inner(types.none)
+@inner("none")
 def _solve_from_right(triangle, operation, diagonal, a, x):
     """Replace ``x``: Fortran's view of it times the inverse of Fortran's view of ``a``."""
     n, k = x.shape
-    call_blas("trsm", "R", triangle, operation, diagonal, k, n, 1.0, a, max(1, n), x, max(1, k))
+    if n > SMALL:
+        call_blas("trsm", "R", triangle, operation, diagonal, k, n, 1.0, a, max(1, n), x, max(1, k))
+    elif operation == _PLAIN:
+        _substitute(triangle == _UPPER, diagonal == _UNIT, a, x)
+    else:
+        _substitute_back(triangle == _UPPER, diagonal == _UNIT, operation == _CONJUGATE, a, x)
+
+
+@inner("none")
+def _substitute(lower, unit, a, x):
+    """Replace ``x`` by the solution with a triangle of ``a``."""
+    n, k = x.shape
+    for step in range(n):
+        i = step if lower else n - 1 - step
+        for p in range(0 if lower else i + 1, i if lower else n):
+            factor = a[i, p]
+            for j in range(k):
+                x[i, j] -= factor * x[p, j]
+        if not unit:
+            pivot = a[i, i]
+            for j in range(k):
+                x[i, j] = x[i, j] / pivot
+
+
+@inner("none")
+def _substitute_back(lower, unit, conjugate, a, x):
+    """Replace ``x`` by the solution with the transpose of a triangle of ``a``, or the adjoint."""
+    n, k = x.shape
+    for step in range(n):
+        i = n - 1 - step if lower else step
+        if not unit:
+            pivot = a[i, i].conjugate() if conjugate else a[i, i]
+            for j in range(k):
+                x[i, j] = x[i, j] / pivot
+        for p in range(0 if lower else i + 1, i if lower else n):
+            factor = a[i, p].conjugate() if conjugate else a[i, p]
+            for j in range(k):
+                x[p, j] -= factor * x[i, j]
 
 
 # ---- inverse and determinant ----
 
 
-@njit(**_OPTIONS)
+@kernel
 def inv(a):
     """Inverse of a matrix; LinAlgError if it is singular."""
     n = a.shape[0]
@@ -272,8 +364,15 @@ def inv(a):
     # The inverse of a.T is the inverse's transpose, which Fortran leaves in the same place.
     inverse = new_copy(a)
     pivots = new_array(np.int32(0), n)
-    info = call_lapack("getrf", n, n, inverse, max(1, n), pivots)
-    if info == 0:
+    info = _factor(inverse, pivots)
+    if info == 0 and n <= SMALL:
+        factors = inverse
+        inverse = new_array(a, (n, n))
+        clear(inverse)
+        for i in range(n):
+            inverse[i, i] = 1
+        _solve_with(factors, pivots, inverse)
+    elif info == 0:
         work = new_array(a, n * _BLOCK + 1)
         info = call_lapack("getri", n, inverse, max(1, n), pivots, work, work.size)
     if info != 0:
@@ -283,7 +382,7 @@ def inv(a):
     return inverse
 
 
-@njit(**_OPTIONS)
+@kernel
 def det(a):
     """Determinant; 0 for a singular matrix."""
     n = a.shape[0]
@@ -291,7 +390,7 @@ def det(a):
         raise ValueError("det: the matrix is not square")
     factors = new_copy(a)
     pivots = new_array(np.int32(0), n)
-    info = call_lapack("getrf", n, n, factors, max(1, n), pivots)
+    info = _factor(factors, pivots)
     if info != 0:
         return cast_like(a, math.nan if _has_nan(a) else 0.0)
     product = cast_like(a, 1)
@@ -304,7 +403,7 @@ def det(a):
     return product
 
 
-@njit(**_OPTIONS)
+@kernel
 def slogdet(a):
     """Sign (a number of modulus 1) and ``log(abs(det))``; (0, -inf) for a singular matrix."""
     n = a.shape[0]
@@ -312,7 +411,7 @@ def slogdet(a):
         raise ValueError("slogdet: the matrix is not square")
     factors = new_copy(a)
     pivots = new_array(np.int32(0), n)
-    info = call_lapack("getrf", n, n, factors, max(1, n), pivots)
+    info = _factor(factors, pivots)
     if info != 0:
         nan = _has_nan(a)
         size = cast_like(abs(cast_like(a, 0)), math.nan if nan else -math.inf)
@@ -320,12 +419,7 @@ def slogdet(a):
     return _sign_and_log(factors, pivots)
 
 
-def _sign_and_log_type(factors, pivots):
-    dtype = factors.dtype
-    return types.Tuple((dtype, getattr(dtype, "underlying_float", dtype)))
-
-
-@inner(_sign_and_log_type)
+@inner("number and its size")
 def _sign_and_log(factors, pivots):
     """Sign and logarithm of the determinant; no pivot is zero."""
     sign = cast_like(factors, 1)
@@ -341,21 +435,22 @@ def _sign_and_log(factors, pivots):
 # ---- shared steps ----
 
 
-@inner(types.boolean)
+@inner("boolean")
 def _write_triangle(target, a, lower, spoil):
     """Copy the named triangle of ``a`` (or NaN, to ``spoil``), zero elsewhere; was there a NaN?"""
     clear(target)
     nan = False
     for i in range(a.shape[0]):
         for j in range(i + 1):
-            row, column = (i, j) if lower else (j, i)
+            row = i if lower else j
+            column = j if lower else i
             entry = a[row, column]
             nan |= entry != entry
             target[row, column] = math.nan if spoil else entry
     return nan
 
 
-@inner(types.boolean)
+@inner("boolean")
 def _has_nan(a):
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
@@ -364,7 +459,7 @@ def _has_nan(a):
     return False
 
 
-@inner(types.boolean)
+@inner("boolean")
 def _triangle_has_nan(a, lower):
     for i in range(a.shape[0]):
         for j in range(i + 1):
@@ -374,7 +469,7 @@ def _triangle_has_nan(a, lower):
     return False
 
 
-@inner(types.none)
+@inner("none")
 def _fill_nan(a):
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):

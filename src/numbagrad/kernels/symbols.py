@@ -21,8 +21,8 @@ from . import threads
 PREFIX = "numbagrad_"
 
 # Every outside routine that a kernel may call, without its type letter (s, d, c, z).
-BLAS = frozenset({"dot", "gemm", "gemv", "trsm", "trsv"})
-LAPACK = frozenset({"getrf", "getri", "getrs", "potrf", "sysv"})
+BLAS = frozenset({"gemm", "trsm"})
+LAPACK = frozenset({"getrf", "getri", "potrf", "sysv"})
 SPECIAL = frozenset({"erfcinv", "erfcx", "erfinv", "gamma", "gammaln", "psi"})
 # The result and the arguments behind the generator: d is a double, i a 64-bit integer, b a truth
 # value, s scratch of the routine's own.

@@ -286,6 +286,11 @@ class View(Declared, abstract=True):
     #: Whether the output is input 0 in another shape, elements and their order the same.
     same_elements: ClassVar[bool] = False
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether each ``output[i]`` is a row of input 0 as it lies there."""
+        return False
+
 
 class Reduction(Declared, abstract=True):
     """Elements of an iteration space combined over some of its dimensions.
@@ -391,6 +396,8 @@ class Block(Declared, abstract=True):
     template : callable
         ``template(*arrays, *static parameters)``: fresh arrays (or numbers for ``()``), from
         arrays that have exactly the core dimensions.
+    into : callable, optional
+        ``into(out, *arrays, *static parameters)``: the same, written to an array.
     """
 
     kind = "Block"
@@ -404,6 +411,7 @@ class Block(Declared, abstract=True):
     }
     signature: ClassVar[str] = ""
     template: ClassVar[Any] = None
+    into: ClassVar[Any] = None
 
     @classmethod
     def core(cls) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:

@@ -239,6 +239,9 @@ class Dot(Block):
     def template(a, b):
         return blas.gemm(a, b)
 
+    def into(out, a, b):
+        return blas.gemm_into(out, a, b)
+
     def reference(a, b):
         return np.matmul(a, b)
 
@@ -266,6 +269,9 @@ class DotTN(Block):
 
     def template(a, b):
         return blas.gemm_tn(a, b)
+
+    def into(out, a, b):
+        return blas.gemm_tn_into(out, a, b)
 
     def reference(a, b):
         return np.matmul(np.swapaxes(a, -1, -2), b)
@@ -298,6 +304,9 @@ class DotNT(Block):
 
     def template(a, b):
         return blas.gemm_nt(a, b)
+
+    def into(out, a, b):
+        return blas.gemm_nt_into(out, a, b)
 
     def reference(a, b):
         return np.matmul(a, np.swapaxes(b, -1, -2))
@@ -332,6 +341,9 @@ class Gram(Block):
 
     def template(x, w):
         return blas.gram(x, w)
+
+    def into(out, x, w):
+        return blas.gram_into(out, x, w)
 
     def reference(x, w):
         return np.matmul(x.T, w[:, None] * x)

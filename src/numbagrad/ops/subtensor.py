@@ -210,6 +210,12 @@ class Subtensor(_Read):
         sample(data(), pattern=()),
     ]
 
+    @property
+    def takes_rows(self):
+        """Whether it is ``x[a:b:c]``."""
+        head, *others = self.pattern or (NEW,)
+        return isinstance(head, (Span, Part)) and all(entry == FULL for entry in others)
+
     def _adjoint(self):
         return IncSubtensor(pattern=self.pattern, set=False)
 

@@ -71,6 +71,12 @@ class Unit:
         """Symbol and results of another function of the source, for such arguments."""
         raise NotImplementedError
 
+    def kernel(
+        self, function: Any, kinds: Sequence[Kind], flags: str
+    ) -> tuple[str, tuple[Kind, ...]]:
+        """Symbol and results of a function that has a source of its own, for such arguments."""
+        raise NotImplementedError
+
 
 class Arrays(Expressions):
     """Expressions that are or make arrays.
@@ -199,17 +205,20 @@ class Arrays(Expressions):
         made = self._new(shape, dtype)
         write = self.writer
         if target is np.zeros:
-            bytes_ = write.make(f"mul i64 {write.size_of(made.shape)}, {BYTES[dtype]}")
-            self.declared["llvm.memset"] = (
-                "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1 immarg)"
-            )
-            write.put(
-                f"call void @llvm.memset.p0.i64(ptr align {align} {made.data}, i8 0, i64 {bytes_}, "
-                "i1 false)"
-            )
+            self._zero(made, align)
         elif fill is not None:
             self._fill(made, write.cast(fill, dtype))
         return made
+
+    def _zero(self, array: Array, align: int | None = None) -> None:
+        write = self.writer
+        size = write.make(f"mul i64 {write.size_of(array.shape)}, {BYTES[array.dtype]}")
+        self.declared["llvm.memset"] = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1 immarg)"
+        align = align or BYTES[array.dtype]
+        write.put(
+            f"call void @llvm.memset.p0.i64(ptr align {align} {array.data}, i8 0, i64 {size}, "
+            "i1 false)"
+        )
 
     def _fill(self, array: Array, value: Number) -> None:
         write = self.writer

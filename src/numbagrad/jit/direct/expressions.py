@@ -113,6 +113,8 @@ class Expressions:
             return self.read(node.id)
         if node.id in self.namespace:
             target = self.namespace[node.id]
+            if isinstance(target, np.integer):
+                return number(int(target), target.dtype.name)
             return number(target) if isinstance(target, (int, float)) else Module(target)
         if node.id in ("abs", "min", "max", "len", "int", "float", "bool", "range"):
             return Module(getattr(builtins, node.id))
@@ -122,8 +124,8 @@ class Expressions:
         """The present value of a variable."""
         raise NotImplementedError
 
-    def _Constant(self, node: ast.Constant) -> Number:
-        return number(node.value)
+    def _Constant(self, node: ast.Constant) -> Any:
+        return Module(node.value) if isinstance(node.value, str) else number(node.value)
 
     def _Tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
         return tuple(self.value(item) for item in node.elts)
@@ -168,12 +170,22 @@ class Expressions:
             if verb is None:
                 raise Unknown(f"{kind.__name__} of floats")
             return Number(dtype, write.make(f"f{verb} {write.flags}{type_} {a}, {b}"))
+        natural = left.natural and right.natural
+        if kind in (ast.FloorDiv, ast.Mod) and dtype == "int64" and natural:
+            return self._divided("udiv" if kind is ast.FloorDiv else "urem", a, b)
         verb = _ARITHMETIC.get(kind) or _BITS.get(kind)
         if verb is None:
             raise Unknown(f"{kind.__name__} of integers")
-        natural = left.natural and right.natural and kind in (ast.Add, ast.Mult)
+        natural = natural and kind in (ast.Add, ast.Mult)
         natural |= kind is ast.Sub and self.least.get(left.text) == right.text
         return Number(dtype, write.make(f"{verb} {type_} {a}, {b}"), natural)
+
+    def _divided(self, verb: str, a: str, b: str) -> Number:
+        """The quotient or the rest of two integers that are not negative; 0 if one divides by 0."""
+        write = self.writer
+        none = write.make(f"icmp eq i64 {b}, 0")
+        divided = write.make(f"{verb} i64 {a}, {write.make(f'select i1 {none}, i64 1, i64 {b}')}")
+        return Number("int64", write.make(f"select i1 {none}, i64 0, i64 {divided}"), True)
 
     def _power(self, base: Number, exponent_node: ast.expr) -> Number:
         write = self.writer
@@ -283,7 +295,7 @@ class Expressions:
             yes, no, dtype = self._alike(yes, no)
             type_ = llvm_type(dtype)
             text = write.make(f"select i1 {test}, {type_} {yes.text}, {type_} {no.text}")
-            return Number(dtype, text)
+            return Number(dtype, text, yes.natural and no.natural)
         then, other, done = write.label("then"), write.label("else"), write.label("both")
         write.branch(test, then, other)
         write.start(then)
@@ -320,6 +332,9 @@ class Expressions:
             return owner[position]
         if not isinstance(owner, Array):
             raise Unknown(ast.unparse(node))
+        match node.slice:
+            case ast.Slice(lower=ast.expr() as begin, upper=None, step=None):
+                return self._rest(owner, self.number(begin))
         index = self.index(node.slice)
         if len(index) > len(owner.shape):
             raise Unknown(ast.unparse(node))
@@ -327,6 +342,23 @@ class Expressions:
         if len(index) == len(owner.shape):
             return self.writer.load(pointer, owner.dtype)
         return Array(owner.dtype, pointer, owner.shape[len(index) :], owner.owner)
+
+    def _rest(self, vector: Array, begin: Number) -> Array:
+        """A vector from a place on."""
+        if len(vector.shape) != 1 or begin.dtype != "int64":
+            raise Unknown("slice")
+        write, size, place = self.writer, vector.shape[0], begin.text
+        if not begin.natural:
+            wrapped = write.make(f"add i64 {place}, {size}")
+            least = write.make(f"icmp sgt i64 {wrapped}, 0")
+            below = write.make(f"icmp slt i64 {place}, 0")
+            wrapped = write.make(f"select i1 {least}, i64 {wrapped}, i64 0")
+            place = write.make(f"select i1 {below}, i64 {wrapped}, i64 {place}")
+        inside = write.make(f"icmp slt i64 {place}, {size}")
+        place = write.make(f"select i1 {inside}, i64 {place}, i64 {size}")
+        pointer = write.element(vector, [Number("int64", place, True)])
+        rest = write.make(f"sub i64 {size}, {place}")
+        return Array(vector.dtype, pointer, (rest,), vector.owner)
 
     def index(self, node: ast.expr) -> list[Number]:
         """The numbers of an index; full slices behind them are left out."""
@@ -346,6 +378,8 @@ class Expressions:
             if isinstance(owner, Array):
                 sizes = [self.value(a) for a in node.args] or [number(-1)]
                 return self.reshaped(owner, sizes)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "conjugate":
+            return self.number(node.func.value)  # no complex numbers here
         target = self.value(node.func)
         if not isinstance(target, Module):
             raise Unknown(ast.unparse(node.func))

@@ -8,6 +8,7 @@ that it made are released.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from ...records import field, record
 from .arrays import FIRST_GROUP, Borrowed, Unit
 from .expressions import unified, whole
 from .given import Given
+from .kernels import Kernels, definition
 from .layout import Kind, fields_of, kind_of, parameter
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
@@ -151,6 +153,22 @@ class _Source(Unit):
             self.made[key] = symbol, self.function(name, kinds, symbol)
         return self.made[key]
 
+    def kernel(
+        self, function: Any, kinds: Sequence[Kind], flags: str
+    ) -> tuple[str, tuple[Kind, ...]]:
+        """Symbol and results of a function with a source of its own for such arguments."""
+        key = (function, tuple(kinds), flags)
+        if key not in self.made:
+            self.count += 1
+            symbol = f"numbagrad_{function.__name__.strip('_')}{self.count}"
+            node, scope = definition(function)
+            own, self.flags = self.flags, flags
+            try:
+                self.made[key] = symbol, self._written(node, scope, kinds, symbol)
+            finally:
+                self.flags = own
+        return self.made[key]
+
     def function(
         self,
         name: str,
@@ -159,9 +177,19 @@ class _Source(Unit):
         wanted: Sequence[Kind] = (),
     ) -> tuple[Kind, ...]:
         """Write a function; what it returns."""
+        return self._written(self.functions[name], self.namespace, kinds, symbol, wanted)
+
+    def _written(
+        self,
+        node: ast.FunctionDef,
+        scope: Mapping[str, Any],
+        kinds: Sequence[Kind],
+        symbol: str,
+        wanted: Sequence[Kind] = (),
+    ) -> tuple[Kind, ...]:
         slotted: dict[str, str] = {}
         for _ in range(100):
-            body = _Body(self, self.functions[name], kinds, slotted, wanted)
+            body = _Body(self, node, scope, kinds, slotted, wanted)
             try:
                 text = body.text(symbol)
             except _Again:
@@ -171,11 +199,13 @@ class _Source(Unit):
         raise Unknown("names whose dtypes do not settle")
 
 
-class _Body(Given):
+class _Body(Kernels, Given):
     """One function.
 
     Parameters
     ----------
+    scope : mapping
+        What the names stand for that the function does not set.
     slotted : dict
         The names that live in stack slots, with the dtype that is known to be needed (empty:
         that of the first value).
@@ -185,11 +215,13 @@ class _Body(Given):
         self,
         unit: Unit,
         function: ast.FunctionDef,
+        scope: Mapping[str, Any],
         kinds: Sequence[Kind],
         slotted: dict[str, str],
         wanted: Sequence[Kind],
     ):
         super().__init__(unit, function, wanted)
+        self.namespace = scope
         self.node = function
         self.kinds = kinds
         self.slotted = slotted
@@ -479,6 +511,8 @@ class _Body(Given):
         match node.exc:
             case ast.Call(func=ast.Name(id="Failed"), args=[ast.Constant(value=int(code))]):
                 self._stop(str(code))
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(message))]):
+                self.raised(self.namespace.get(name, getattr(builtins, name, None)), message)
             case _:
                 raise Unknown(ast.unparse(node))
 
