@@ -35,8 +35,8 @@ class Task:
     ----------
     number : int
         Its place in the list.
-    kind : {"store", "fill", "alias", "reduce", "position", "scatter", "check", "call", "into", "loop"}
-        A "call" makes its arrays, "into" is given the array that it writes.
+    kind : {"store", "fill", "alias", "reduce", "position", "scatter", "check", "call", "into", ...}
+        Also "loop" and "branch". A "call" makes its arrays, "into" is given the one it writes.
     axes : list of str
         The loop variables, outermost first.
     extents : dict

@@ -43,8 +43,8 @@ _UNIT = np.uint8(ord("U"))
 
 # Columns that LAPACK works on at once, at most; larger work arrays bring nothing.
 _BLOCK = 64
-#: Matrices up to this size are factored and substituted by loops: LAPACK takes longer to begin.
-SMALL = 12
+#: Up to these sizes loops take less time than LAPACK: for Cholesky factors and triangles, for LU.
+SMALL, SMALL_LU = 12, 24
 
 
 # ---- Cholesky factor ----
@@ -145,7 +145,7 @@ def _factor(a, pivots):
     Partial pivoting: row operations of ``a.T`` are column operations here.
     """
     n = a.shape[0]
-    if n > SMALL:
+    if n > SMALL_LU:
         return call_lapack("getrf", n, n, a, max(1, n), pivots)
     for c in range(n):
         best = c
@@ -365,7 +365,7 @@ def inv(a):
     inverse = new_copy(a)
     pivots = new_array(np.int32(0), n)
     info = _factor(inverse, pivots)
-    if info == 0 and n <= SMALL:
+    if info == 0 and n <= SMALL_LU:
         factors = inverse
         inverse = new_array(a, (n, n))
         clear(inverse)

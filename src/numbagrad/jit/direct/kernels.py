@@ -21,7 +21,7 @@ from ...kernels.symbols import PREFIX
 from ..runtime import FAILED_KERNEL
 from .arrays import Arrays
 from .layout import kind_of, part_result, plain_fields
-from .values import BYTES, FLOATS, Array, Module, Number, Unknown, llvm_type
+from .values import FLOATS, Array, Module, Number, Unknown, llvm_type
 
 __all__ = ["Kernels", "definition"]
 
@@ -181,7 +181,11 @@ class Kernels(Arrays):
         for argument in arguments:
             if isinstance(argument, Array):
                 break
-            if isinstance(argument, Number) and "int" in argument.dtype and argument.dtype != "uint8":
+            if (
+                isinstance(argument, Number)
+                and "int" in argument.dtype
+                and argument.dtype != "uint8"
+            ):
                 lengths.append(write.cast(argument, "int64").text)
         if routine == "gemm":
             first, second, third = lengths
