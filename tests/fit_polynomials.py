@@ -44,6 +44,12 @@ def _erfcx(t):
     return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
 
+def _erfinv(w):
+    """``erfinv(x) / x`` of ``x`` for ``w = -log(1 - x**2)``."""
+    x = mp.sqrt(-mp.expm1(-w))
+    return mp.erfinv(x) / x
+
+
 #: The middle of the interval around the minimum of gamma in logarithmic measure.
 _MIDDLE = mp.sqrt(mp.mpf("0.6") * 3)
 
@@ -90,6 +96,7 @@ _ERF = (
     lambda u: (mp.erf(mp.sqrt(u)) / mp.sqrt(u) if u else 2 / mp.sqrt(mp.pi)) - 1,
     0, mp.mpf("1.0001"),
 )  # fmt: skip
+_ERFINV = (lambda t: _erfinv(t + 3.125), mp.mpf("-3.125"), mp.mpf("3.125"))
 _LGAMMA = (_lgamma, mp.mpf("-0.382"), mp.mpf("0.382"))
 _STIRLING = (_far(_stirling), 0, mp.mpf(1) / 9)
 _DIGAMMA = (_digamma, mp.mpf("-0.5"), mp.mpf("0.5"))
@@ -120,6 +127,20 @@ FITS = {
     "ERF_FAR_SINGLE": (_erfcx_far, mp.mpf("-0.6001"), mp.mpf("0.2001"), 9),
     "ERFCX": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.76"), 25),
     "ERFCX_SINGLE": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.5"), 11),
+    "ERFINV": (*_ERFINV, 25),
+    "ERFINV_SINGLE": (*_ERFINV, 14),
+    "ERFINV_FAR": (
+        lambda t: _erfinv((t + mp.mpf("4.275")) ** 2),
+        mp.mpf("-1.776"),
+        mp.mpf("1.776"),
+        30,
+    ),
+    "ERFINV_FAR_SINGLE": (
+        lambda t: _erfinv((t + mp.mpf("3.3")) ** 2),
+        mp.mpf("-0.81"),
+        mp.mpf("0.81"),
+        11,
+    ),
     "LGAMMA": (*_LGAMMA, 23),
     "LGAMMA_SINGLE": (*_LGAMMA, 12),
     "STIRLING": (*_STIRLING, 12),

@@ -81,6 +81,7 @@ TRUTH = {
     "power": mpmath.power,
     "erf": mpmath.erf,
     "erfc": mpmath.erfc,
+    "erfinv": mpmath.erfinv,
     "gammaln": mpmath.loggamma,
     "digamma": mpmath.digamma,
     "trigamma": lambda x: mpmath.psi(1, x),
@@ -113,6 +114,7 @@ RANGES = {
     "log1mexp": [(-746, 0), (-2, 0), "size"],
     "erf": [(-6, 6), (-1.2, 1.2), "size"],
     "erfc": [(-6, 27.2), (-1, 1), "size"],
+    "erfinv": [(-1, 1), (-0.1, 0.1), (1 - 1e-12, 1), "size"],
     "gammaln": [(0, 1), (0.5, 3.1), (2, 60), "above"],
     "digamma": [(0, 1), (0.5, 3.1), (2, 60), "above"],
     "trigamma": [(0, 1), (0.5, 3.1), (2, 60), "above"],
@@ -255,6 +257,7 @@ SPECIAL = {
     "log1mexp": [(0.0, -INF), (-0.0, -INF), (1.0, NAN), (INF, NAN), (-INF, -0.0)],
     "erf": [*ODD, (INF, 1.0), (-INF, -1.0)],
     "erfc": [(0.0, 1.0), (INF, 0.0), (-INF, 2.0)],
+    "erfinv": [*ODD, (1.0, INF), (-1.0, -INF), (1.5, NAN), (INF, NAN), (-TINY, -TINY)],
     # As in SciPy, which C99 agrees with but for minus infinity.
     "gammaln": [
         (0.0, INF),

@@ -288,6 +288,7 @@ KERNELS = {
         Kernel("power", _powers.power, 2),
         Kernel("erf", _errors.erf),
         Kernel("erfc", _errors.erfc),
+        Kernel("erfinv", _errors.erfinv),
         Kernel("gammaln", _gammas.gammaln, rare=_gammas.is_negative, far=_gammas.gammaln_below),
         Kernel("digamma", _gammas.digamma, rare=_gammas.is_negative, far=_gammas.digamma_below),
         Kernel("trigamma", _gammas.trigamma, rare=_gammas.is_negative, far=_gammas.trigamma_below),

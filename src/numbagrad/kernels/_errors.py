@@ -1,16 +1,19 @@
 """The error functions, without branches, as code for `_ir`.
 
 A polynomial near 0; beyond, ``erfc(x) = exp(-x**2) Q((x - 4) / (x + 4)) / (1 + 2x)``: Shepherd and
-Laframboise, "Chebyshev approximation of (1 + 2x) exp(x**2) erfc(x) in 0 <= x < inf", 1981.
+Laframboise, "Chebyshev approximation of (1 + 2x) exp(x**2) erfc(x) in 0 <= x < inf", 1981. The
+inverse is ``x`` times a polynomial in ``w = -log(1 - x**2)``, or its root where it is large: Giles,
+"Approximating the erfinv function", 2012.
 """
 
 from __future__ import annotations
 
 from . import _coefficients as c
 from ._exponentials import clamp, exp, exp_pair
-from ._ir import Value, copysign, fma, muladd, polynomial, select
+from ._ir import Value, copysign, fma, muladd, polynomial, select, sqrt
+from ._logarithms import INF, NAN, log
 
-__all__ = ["erf", "erfc"]
+__all__ = ["erf", "erfc", "erfinv"]
 
 
 def _near(x: Value, single: bool) -> Value:
@@ -45,3 +48,21 @@ def erfc(x: Value, single: bool) -> Value:
     tail = _tail(clamp(a, 0.5, 28.0), single)
     near = 1.0 - (x + _near(x, single))
     return select(a < 0.5, near, select(x < 0.0, 2.0 - tail, tail))
+
+
+def erfinv(x: Value, single: bool) -> Value:
+    """The inverse of `erf`; infinite at -1 and 1, NaN beyond."""
+    a = abs(x)
+    w = -log((1.0 - a) * (1.0 + a), single)
+    far = w >= 6.25
+    near = polynomial(select(far, 0.0, w) - 3.125, c.ERFINV_SINGLE if single else c.ERFINV)
+    # Up to the largest number below 1.
+    root = sqrt(clamp(w, 6.25, 40.0))
+    tail = (
+        polynomial(root - 3.3, c.ERFINV_FAR_SINGLE)
+        if single
+        else polynomial(root - 4.275, c.ERFINV_FAR)
+    )
+    made = x * select(far, tail, near)
+    edge = select(a.equals(1.0), copysign(x.body.constant(INF, "f"), x), NAN)
+    return select(a < 1.0, made, edge)

@@ -127,7 +127,7 @@ _UNITS = {
     **dict.fromkeys(("exp", "exp2", "erf"), 1.5),
     **dict.fromkeys(("sigmoid", "sinh", "log1mexp"), 2.5),
     **dict.fromkeys(("digamma", "trigamma"), 3.0),
-    **dict.fromkeys(("erfc", "gammaln"), 4.0),
+    **dict.fromkeys(("erfc", "erfinv", "gammaln"), 4.0),
 }
 _OF_NUMPY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "power",
@@ -140,6 +140,7 @@ _OWN = {
     "log1mexp": _log1mexp,
     "erf": _from_scipy("erf"),
     "erfc": _from_scipy("erfc"),
+    "erfinv": _from_scipy("erfinv"),
     "gammaln": _from_scipy("gammaln"),
     "digamma": _from_scipy("psi"),
     "trigamma": _trigamma,

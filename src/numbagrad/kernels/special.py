@@ -78,12 +78,6 @@ def erfcx(x):
 
 
 @njit(**_OPTIONS)
-def erfinv(x):
-    """Inverse of `erf`; infinite at -1 and 1, NaN beyond."""
-    return float_like(x, call_special("erfinv", float64(x)))
-
-
-@njit(**_OPTIONS)
 def erfcinv(x):
     """Inverse of `erfc`; infinite at 0 and 2, NaN beyond."""
     return float_like(x, call_special("erfcinv", float64(x)))

@@ -115,7 +115,7 @@ class Erfinv(Elementwise):
     samples = [grid(-0.9, 0.9), points(1e-20, 1.0, -1.0, 2.0), specials]
 
     def template(x):
-        return special.erfinv(x)
+        return elementary.erfinv(x)
 
     def partials(y, x):
         return [exp(sqr(y)) * (_ROOT_PI / 2)]
