@@ -536,7 +536,7 @@ class TestTheCompiledFunction:
         y = x
         for k in range(60):
             y = T.sin(y) * (1.0 + 1.0 / (k + 1)) + x
-        with ng.using(statement_cap=40):
+        with ng.using(statement_cap=10):
             f = ng.function([x], [y, ng.grad(y.sum(), x)])
         assert f.compile_report().functions > 1
         value = np.linspace(-1, 1, 7)

@@ -6,6 +6,7 @@ of the last place of the right result.
 
 import functools
 import math
+import re
 import struct
 
 import mpmath
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from numbagrad import function, grad, tensor
+from numbagrad import function, grad, tensor, using
 from numbagrad.codegen.emit import Emitted
 from numbagrad.codegen.program import Program
 from numbagrad.jit import build, machine, objects, pairs
@@ -507,3 +508,23 @@ def test_two_calls_of_one_argument_become_one():
     assert "%6 = extractvalue { <4 x double>, <4 x double> } %pair.5, 0" in made
     assert "%2 = tail call" in made and "%3 = tail call" in made and "%5 = tail call" in made
     assert pairs.paired(text.replace("cos", "exp")) is None
+
+
+@pytest.mark.skipif(not machine.supported(), reason="below llvmlite 0.45 all are inlined")
+def test_a_long_body_is_one_loop_with_calls_for_vectors(monkeypatch):
+    seen = []
+    monkeypatch.setattr(machine, "paired", lambda text: seen.append(text) or pairs.paired(text))
+    x = tensor.dvector("x")
+    y = x
+    for k in range(60):
+        y = tensor.sin(y) * (1.0 + 1.0 / (k + 1)) + x
+    with using(cache=False):
+        f = function([x], [y, grad(y.sum(), x)])
+        assert f.compile_report().functions == 1
+    lanes = machine.lanes()
+    calls = re.findall(rf"<{lanes} x double> @numbagrad_called_(\w+)_f64_{lanes}\(<", seen[0])
+    assert calls.count("sin") >= 60 and calls.count("cos") >= 60
+    value = np.linspace(-1.0, 1.0, 2 * lanes + 1)
+    wanted = function([x], [y, grad(y.sum(), x)], mode="reference")(value)
+    for mine, other in zip(f(value), wanted, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-9)

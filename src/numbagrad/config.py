@@ -38,7 +38,8 @@ class Settings:
     parallel : bool
         Whether functions share long loops out among threads.
     statement_cap : int
-        About how many statements one generated function may have before it is cut.
+        About how many statements one generated function may have before it is cut; a body without
+        loops and branches in it may have twenty times as many.
     compiler : {"direct", "numba"}
         Who compiles printed functions: ``"direct"`` translates them to LLVM as far as it can, which
         takes a fraction of the time; ``"numba"`` gives all of it to ``numba.njit``.

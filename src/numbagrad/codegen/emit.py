@@ -12,7 +12,7 @@ from typing import Any
 
 from ..records import record, replace
 from .blocks import in_blocks
-from .outline import Part, PartCall, outline
+from .outline import STRAIGHT, Part, PartCall, outline
 from .program import (
     BUILT_IN,
     Allocate,
@@ -55,7 +55,7 @@ class Emitted:
     helpers: tuple[str, ...]
 
 
-def emit(program: Program, cap: int) -> Emitted:
+def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
     """Print a Program.
 
     Parameters
@@ -63,13 +63,15 @@ def emit(program: Program, cap: int) -> Emitted:
     program : Program
     cap : int
         About how many statements one function may have.
+    straight : int
+        Up to how many times as many a body may have in which there is no loop and no branch.
     """
     program = reused(in_blocks(program))
     called: list[Part] = []
     body = program.body
     if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):
         body = _called_back(body, program, called, False)
-    parts, body = outline(replace(program, body=body), cap)
+    parts, body = outline(replace(program, body=body), cap, straight)
     parts = [*called, *parts]
     texts = [_part(part) for part in parts]
     texts.append(_function(program, body))

@@ -4,6 +4,9 @@ Compilers take more than linear time for one function, and far more for one that
 values. So a run of statements moves into a function of its own, and the numbers that later parts
 need travel through one small array for each dtype; arrays and loop variables are arguments, and
 only what a part goes on adding to is returned.
+
+LLVM takes little more than linear time for statements without loops among them, and computes a loop
+over such a body in vectors only while it is whole: these bodies may be longer.
 """
 
 from __future__ import annotations
@@ -32,10 +35,12 @@ from .program import (
     writes_of,
 )
 
-__all__ = ["Part", "PartCall", "outline", "size_of"]
+__all__ = ["STRAIGHT", "Part", "PartCall", "outline", "size_of"]
 
 #: A run shorter than this stays where it is.
 _SHORT = 8
+#: How many times longer than others a body may be in which there is no loop and no branch.
+STRAIGHT = 20
 
 
 @record()
@@ -65,8 +70,15 @@ class _Spill:
     slots: dict[str, int] = field(default_factory=dict)
 
 
-def outline(program: Program, cap: int) -> tuple[list[Part], list[Any]]:
+def outline(program: Program, cap: int, straight: int) -> tuple[list[Part], list[Any]]:
     """Shorten every body to about ``cap`` statements.
+
+    Parameters
+    ----------
+    program : Program
+    cap : int
+    straight : int
+        Up to how many times as many a body may have in which there is no loop and no branch.
 
     Returns
     -------
@@ -74,13 +86,14 @@ def outline(program: Program, cap: int) -> tuple[list[Part], list[Any]]:
     body : list of Statement or PartCall
         What is left of the function.
     """
-    return _Outliner(program, cap).run()
+    return _Outliner(program, cap, straight).run()
 
 
 class _Outliner:
-    def __init__(self, program: Program, cap: int):
+    def __init__(self, program: Program, cap: int, straight: int):
         self.program = program
         self.cap = cap
+        self.straight = straight
         self.parts: list[Part] = []
         self.spills: dict[str, _Spill] = {}
         self.spilled: dict[str, _Spill] = {}
@@ -95,7 +108,7 @@ class _Outliner:
         """The parts and what is left."""
         root = For("", "", list(self.program.body))
         for level in reversed(_levels(root)):
-            long = [loop for loop in level if size_of(loop.body) > self.cap]
+            long = [loop for loop in level if size_of(loop.body) > self._room(loop.body)]
             if not long:
                 continue
             # Who reads a name elsewhere can only be told when the inner bodies are done.
@@ -113,11 +126,26 @@ class _Outliner:
         ]
         return self.parts, arrays + body
 
+    def _room(self, body: list[Any]) -> int:
+        return self.cap * self.straight if _is_straight(body) else self.cap
+
     def _shortened(self, body: list[Any], reads: Counter[str]) -> list[Any]:
         made: list[Any] = []
-        for run in _runs(body, self.cap):
+        runs = _runs(body, self.cap)
+        if self._is_one_loop(runs):
+            return body
+        for run in runs:
             made += [self._moved(run, reads)] if _worth_moving(run) else run
         return made
+
+    def _is_one_loop(self, runs: list[list[Any]]) -> bool:
+        """Whether all that is long is one loop, which can as well stay where it is."""
+        long = [run for run in runs if _worth_moving(run)]
+        if len(long) != 1:
+            return False
+        loops = [s for s in long[0] if isinstance(s, For) and size_of([s]) > self.cap]
+        rest = sum(map(size_of, runs)) - size_of(loops)
+        return len(loops) == 1 and _is_straight(loops[0].body) and rest <= self.cap
 
     def _moved(self, run: list[Any], reads: Counter[str]) -> PartCall:
         inside, written = _count_reads(run), _sets_all(run)
@@ -187,6 +215,11 @@ class _Outliner:
                 )
             made.append(statement)
         return made
+
+
+def _is_straight(body: Sequence[Any]) -> bool:
+    """Whether every statement of a body is executed once, one after the other."""
+    return not any(isinstance(s, (For, If, Break, PartCall)) for s in body)
 
 
 class _Side:

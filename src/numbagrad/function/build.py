@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import Generator
 
 from ..codegen.emit import Emitted, emit
+from ..codegen.outline import STRAIGHT
 from ..codegen.plan import plan
 from ..codegen.portions import in_stages
 from ..codegen.program import Program
@@ -176,7 +177,8 @@ def compile_graph(
         return Compiled(_Interpreted(inputs, optimized), None, fgraph, None, None, report)
     _warn_of_callbacks(optimized)
     program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
-    emitted = clock("printing", emit, program, config.statement_cap)
+    straight = STRAIGHT if config.compiler == "direct" else 1
+    emitted = clock("printing", emit, program, config.statement_cap, straight)
     report.functions = 1 + len(emitted.helpers)
     report.lines = emitted.source.count("\n")
     shapes = [*(v.type.shape for v in inputs), *(c.shape for c in program.constants)]

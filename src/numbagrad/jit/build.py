@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..codegen.emit import Emitted
+from ..codegen.emit import Emitted, emit
 from ..codegen.program import Program
 from ..config import config
 from ..kernels._elementary import CALLED
@@ -95,7 +95,11 @@ def build(
     """
 
     def make() -> Any:
-        return numbas.dispatcher(program, emitted, fastmath)
+        # Numba takes far longer for one long function than for several.
+        long = emitted.source.count("\n") > config.statement_cap
+        whole = long and not emitted.helpers and "objmode" not in emitted.source
+        short = emit(program, config.statement_cap, 1) if whole else emitted
+        return numbas.dispatcher(program, short, fastmath)
 
     begin = time.perf_counter()
     if config.compiler == "direct" and supported() and "objmode" not in emitted.source:
