@@ -214,7 +214,8 @@ def called_text(name: str, single: bool, widths: Sequence[int]) -> str:
                 rest = _rest_text(kernel, lanes, declared)
                 texts.append(rest.replace(") #1 {", ") #0 {", 1))
         declared.update(body.declared)
-    outside = [f"declare double @{k.name}(double) #2" for k in kernels if k.rare is not None]
+    library = [k.name for k in kernels if k.rare is not None and k.far is None]
+    outside = [f"declare double @{name}(double) #2" for name in library]
     return "\n".join([*texts, *outside, *declared.values(), _ATTRIBUTES])
 
 
