@@ -8,6 +8,7 @@ product become one sweep over the matrix.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -146,6 +147,31 @@ def fuse(tasks: TaskList, cap: int) -> list[Loop | Task]:
     return _Fusion(tasks, needs, cap).level(order, 0)
 
 
+class _Group:
+    """An item of the tree that is being filled.
+
+    Attributes
+    ----------
+    place : int
+        Which item it is.
+    weight : int
+        About how many operations it has by now.
+    depths : set of int
+        How many loops its members have.
+    touched : set of int
+        The arrays that they read or write.
+    """
+
+    __slots__ = ("depths", "item", "place", "touched", "weight")
+
+    def __init__(self, place: int, item: Loop | Task):
+        self.place = place
+        self.item = item
+        self.weight = 0
+        self.depths: set[int] = set()
+        self.touched: set[int] = set()
+
+
 class _Fusion:
     def __init__(self, tasks: TaskList, needs: _Needs, cap: int):
         self.all = tasks.tasks
@@ -157,22 +183,21 @@ class _Fusion:
     def level(self, tasks: Sequence[Task], depth: int) -> list[Loop | Task]:
         """Group tasks by their loop at this depth, then the bodies of those loops."""
         items: list[Loop | Task] = []
-        weights: list[int] = []
-        buffers: list[set[int]] = []
+        groups: dict[int, list[_Group]] = {}
         place: dict[int, int] = {}
         for task in tasks:
-            at = self._place(task, depth, items, weights, buffers, place)
-            if at is None:
-                at = len(items)
-                items.append(self._item(task, depth))
-                weights.append(0)
-                buffers.append(set())
-            item = items[at]
-            if isinstance(item, Loop):
-                item.members.append(task)
-            place[task.number] = at
-            weights[at] += self.weight[task.number]
-            buffers[at] |= self._touched(task)
+            group = self._place(task, depth, items, groups, place)
+            if group is None:
+                group = _Group(len(items), self._item(task, depth))
+                items.append(group.item)
+                if isinstance(group.item, Loop):
+                    groups.setdefault(group.item.extent.number, []).append(group)
+            if isinstance(group.item, Loop):
+                group.item.members.append(task)
+                group.weight += self.weight[task.number]
+                group.depths.add(len(task.axes))
+                group.touched |= self._touched(task)
+            place[task.number] = group.place
         for item in items:
             if isinstance(item, Loop):
                 item.body = self.level(item.members, depth + 1)
@@ -191,37 +216,30 @@ class _Fusion:
         task: Task,
         depth: int,
         items: Sequence[Loop | Task],
-        weights: Sequence[int],
-        buffers: Sequence[set[int]],
+        groups: dict[int, list[_Group]],
         place: dict[int, int],
-    ) -> int | None:
-        """The item that the task can join, if there is one."""
+    ) -> _Group | None:
+        """The loop that the task can join, if there is one."""
         if len(task.axes) <= depth:
             return None
+        alike = groups.get(task.extents[task.axes[depth]].number, [])
         start = 0
-        for number in self.needs.before[task.number]:
-            if number not in place:
-                continue
-            at = place[number]
-            follows = isinstance(items[at], Loop) and self._pointwise(self.all[number], task, depth)
-            start = max(start, at if follows else at + 1)
-        extent = task.extents[task.axes[depth]]
-        for at in range(start, len(items)):
-            item = items[at]
-            if (
-                isinstance(item, Loop)
-                and item.extent is extent
-                and weights[at] + self.weight[task.number] <= self.cap
-                and self._worthwhile(task, item, buffers[at])
-            ):
-                return at
+        for number in self.needs.before[task.number] if alike else ():
+            at = place.get(number, -1)
+            if at >= start:
+                follows = isinstance(items[at], Loop) and self._pointwise(
+                    self.all[number], task, depth
+                )
+                start = at if follows else at + 1
+        for group in alike[bisect_left(alike, start, key=lambda g: g.place) :]:
+            light = group.weight + self.weight[task.number] <= self.cap
+            if light and self._worthwhile(task, group):
+                return group
         return None
 
-    def _worthwhile(self, task: Task, item: Loop, touched: set[int]) -> bool:
+    def _worthwhile(self, task: Task, group: _Group) -> bool:
         """Sharing a loop pays where data are shared, and costs nothing in loops of one depth."""
-        if any(len(t.axes) == len(task.axes) for t in item.members):
-            return True
-        return bool(touched & self._touched(task))
+        return len(task.axes) in group.depths or not group.touched.isdisjoint(self._touched(task))
 
     def _pointwise(self, writer: Task, reader: Task, depth: int) -> bool:
         """Whether the reader's iteration needs of the writer only the same iteration."""

