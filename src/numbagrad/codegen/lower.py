@@ -152,6 +152,7 @@ class Lowering:
 
     def _sizes_wanted(self) -> set[tuple[int, int]]:
         wanted: set[tuple[int, int]] = set()
+        seen: set[int] = set()
         made = ("call", "branch")  # whose results have the sizes that they turn out to have
         for task in self.every:
             sources = [*task.expressions(), *task.extents.values()]
@@ -164,7 +165,7 @@ class Lowering:
             for source in sources:
                 wanted |= {
                     (e.payload.number, e.arguments[0].value)
-                    for e in source.walk()
+                    for e in source.walk(seen)
                     if e.head == "size"
                 }
         return wanted

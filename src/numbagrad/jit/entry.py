@@ -108,7 +108,8 @@ def entry_text(
         Whether the call returns a list.
     """
     write = _Text()
-    struct = f"{{ {', '.join(t for kind in results for t in fields_of(kind))} }}"
+    struct = "%numbagrad_results"
+    fields = ", ".join(t for kind in results for t in fields_of(kind))
     write.need(write.make("icmp eq ptr %keywords, null"), "slow")
     _take_results(write, results, struct, len(arguments))
     passed: list[str] = []
@@ -126,6 +127,7 @@ def entry_text(
         f"@{name} = external global i8" for name in outside_symbols(arguments, results)
     )
     head = [
+        f"{struct} = type {{ {fields} }}",
         _wanted(results, struct),
         f"define ptr @{ENTRY}(ptr %self, ptr %args, i64 %nargs, ptr %keywords) #0 {{",
         "entry:",

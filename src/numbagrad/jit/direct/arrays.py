@@ -21,6 +21,8 @@ __all__ = ["FIRST_GROUP", "Arrays", "Borrowed", "Unit"]
 
 #: The number of the first group of attributes of this module's own.
 FIRST_GROUP = 100
+#: Structs of more fields have a name.
+WRITTEN_OUT = 8
 
 
 @record(frozen=True)
@@ -66,6 +68,16 @@ class Unit:
         self.declared: dict[str, str] = {}
         self.foreign: dict[str, str] = {}
         self.borrowed: dict[str, Borrowed] = {}
+        self._structs: dict[str, str] = {}
+
+    def struct(self, fields: Sequence[str]) -> str:
+        """The type of a struct: a long one by name, since it stands at each access to a field."""
+        text = f"{{ {', '.join(fields)} }}"
+        if len(fields) <= WRITTEN_OUT:
+            return text
+        name = self._structs.setdefault(text, f"%numbagrad_struct{len(self._structs) + 1}")
+        self.declared[name] = f"{name} = type {text}"
+        return name
 
     def part(self, name: str, kinds: Sequence[Kind]) -> tuple[str, tuple[Kind, ...]]:
         """Symbol and results of another function of the source, for such arguments."""
@@ -328,7 +340,7 @@ class Arrays(Expressions):
     ) -> Any:
         """Call a function and fetch what it returns."""
         write = self.writer
-        struct = f"{{ {', '.join(layout(kind) for kind in kinds)} }}"
+        struct = self.unit.struct([layout(kind) for kind in kinds])
         out = write.slot(write.label("out."), struct)
         status = write.make(
             f'call i32 @"{symbol}"({", ".join([f"ptr {out}", "ptr %excinfo", *given])})'

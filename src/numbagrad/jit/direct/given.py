@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,9 @@ class Given(Arrays):
     def __init__(self, unit: Unit, function: ast.FunctionDef, wanted: Sequence[Kind]):
         super().__init__(unit)
         self.wanted = list(wanted)
+        fields = [fields_of(kind) for kind in wanted]
+        self._struct = unit.struct([type_ for own in fields for type_ in own])
+        self._first_field = [0, *accumulate(map(len, fields))]
         #: The pointer that the caller gave for each result that is an array.
         self.given: dict[int, str] = {}
         #: The result that a statement of the function makes, and where its sizes are known.
@@ -76,9 +80,8 @@ class Given(Arrays):
 
     def _field(self, k: int, inner: int) -> str:
         write = self.writer
-        before = sum(len(fields_of(kind)) for kind in self.wanted[:k])
-        struct = f"{{ {', '.join(t for kind in self.wanted for t in fields_of(kind))} }}"
-        return write.make(f"getelementptr inbounds {struct}, ptr %out, i32 0, i32 {before + inner}")
+        place = f"{self._struct}, ptr %out, i32 0, i32 {self._first_field[k] + inner}"
+        return write.make(f"getelementptr inbounds {place}")
 
     def fetch_given(self) -> None:
         """Read where results are wanted, when the function begins."""

@@ -528,7 +528,7 @@ class _Body(Kernels, Given):
         elif self.results != kinds:
             raise Unknown("results of different types")
         values = self.deliver_given(values)
-        struct = f"{{ {', '.join(t for k in kinds for t in fields_of(k))} }}"
+        struct = self.unit.struct([t for kind in kinds for t in fields_of(kind)])
         position = 0
         for value in values:
             if isinstance(value, Array):
