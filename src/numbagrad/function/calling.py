@@ -68,7 +68,10 @@ class Calling:
         for k, spec in enumerate(maker.inputs):
             self.positions.setdefault(spec.name, []).append(k)
         #: No keyword stands for two inputs.
-        self.names = [s.name if len(self.positions[s.name]) == 1 else None for s in maker.inputs]
+        self.names: list[Any] = [
+            s.name if len(self.positions[s.name]) == 1 else None for s in maker.inputs
+        ]
+        self.takes_out = "out" not in self.positions
         self.converters = [
             make_converter(
                 s.variable.type, label_of(k, s), s.strict, s.allow_downcast, enter is not None
@@ -145,17 +148,18 @@ class Calling:
 
     def otherwise(self, *args: Any, **keywords: Any) -> Any:
         """A call that is not the common case."""
-        if not keywords and len(args) == len(self.converters):
+        if not keywords and len(args) == len(self.names):
             return self._converted(*args)
-        out = keywords.pop("out", None) if "out" not in self.positions else None
-        names = self.names[len(args) :]
-        if len(args) + len(keywords) == len(self.names) and keywords.keys() == set(names):
-            args = (*args, *(keywords[str(name)] for name in names))
-        else:
-            args = self.bind(args, keywords)
-        return self.quick(*args) if out is None else self._into(args, out)
+        out = keywords.pop("out", None) if self.takes_out else None
+        try:
+            bound = [*args, *[keywords[name] for name in self.names[len(args) :]]]
+        except KeyError:
+            bound = []
+        if len(bound) != len(args) + len(keywords) or len(bound) != len(self.names):
+            bound = self.bind(args, keywords)
+        return self.quick(*bound) if out is None else self._into(bound, out)
 
-    def bind(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    def bind(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> list[Any]:
         """The arguments in order, from positions, keywords and defaults."""
         specs = self.maker.inputs
         if len(args) > len(specs):
@@ -181,7 +185,7 @@ class Calling:
         if missing:
             names = ", ".join(missing)
             raise InputError(f"{self.title} lacks a value for {names} ({self._names()})")
-        return tuple(bound)
+        return bound
 
     def _names(self) -> str:
         return ", ".join(s.name or "an unnamed one" for s in self.maker.inputs) or "no inputs"
@@ -209,11 +213,13 @@ class Calling:
 
     def _into(self, args: Sequence[Any], out: Any) -> Any:
         """A call that leaves results in the arrays of ``out``."""
-        places = self._places(out)
+        places = [out] if self.maker.plain else self._places(out)
         if self.exact is None:
             self._checked(places, [])
             return self.deliver(self._copied(self.core(*args), places))
-        given = [*args, *(h[0] if isinstance(h, list) else h for h in self.hidden)]
+        given = args
+        if self.hidden:
+            given = [*args, *(h[0] if isinstance(h, list) else h for h in self.hidden)]
         try:
             made = self.core(*given, *places)
         except OtherShapeError:
