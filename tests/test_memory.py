@@ -10,9 +10,17 @@ import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.jit import machine
 
-pytestmark = pytest.mark.skipif(
-    not machine.supported(), reason="below llvmlite 0.45 Numba allocates, and counts nothing"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not machine.supported(), reason="below llvmlite 0.45 Numba allocates, and counts nothing"
+    ),
+    pytest.mark.holds_at(
+        "it counts memory and looks at what is printed",
+        compiler="direct",
+        optimize="default",
+        parallel=False,
+    ),
+]
 
 
 def peak_of(f, *values):

@@ -21,6 +21,11 @@ from numbagrad.jit import machine
 needs_entry = pytest.mark.skipif(
     not machine.supported(), reason="below llvmlite 0.45 results are copied to where they go"
 )
+translated = pytest.mark.holds_at(
+    "Numba's code and that of several threads allocate results themselves",
+    compiler="direct",
+    parallel=False,
+)
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +198,7 @@ class TestOut:
         np.testing.assert_array_equal(place, np.random.default_rng(3).normal(size=4))
 
     @needs_entry
+    @translated
     def test_nothing_is_allocated(self):
         x = T.dmatrix("x")
         f = ng.function([x], [T.sin(x), x.sum(axis=0), x * 3.0])
@@ -235,6 +241,8 @@ def _words():
     }
 
 
+@needs_entry
+@translated
 class TestBorrow:
     def test_the_array_serves_again(self):
         x = T.dvector("x")
@@ -289,6 +297,7 @@ class TestBorrow:
 
 
 @needs_entry
+@translated
 class TestLargeBlocks:
     def test_memory_comes_back(self):
         x = T.dvector("x")
