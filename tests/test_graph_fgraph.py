@@ -199,9 +199,9 @@ def test_integrity_is_really_checked():
 
 
 def test_long_chains():
-    x, y = chain(50_000)
+    x, y = chain(10_000)
     fgraph = FunctionGraph([x], [add(y, x)])
-    assert len(fgraph.toposort()) == 50_001
+    assert len(fgraph.toposort()) == 10_001
     fgraph.check_integrity()
     for node in fgraph.toposort()[:1000]:
         fgraph.replace(node.out, Inc(2)(node.inputs[0]))

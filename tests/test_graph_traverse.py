@@ -104,9 +104,9 @@ def test_a_clone_computes_the_same(made):
 
 
 def test_long_chains():
-    x, y = chain(50_000)
+    x, y = chain(10_000)
     z = clone_replace(y, {x: VECTOR("z")})
-    assert len(toposort([z])) == 50_000 and sum(1 for _ in traverse.ancestors([z])) == 50_001
+    assert len(toposort([z])) == 10_000 and sum(1 for _ in traverse.ancestors([z])) == 10_001
     assert not equal_computations([y], [z])
 
 

@@ -1,4 +1,4 @@
-"""The same numbers at every level of optimisation, with threads, by Numba alone and from disk.
+"""The same numbers at every level, with threads, in parts, by Numba alone and from disk.
 
 Graphs are real models, and random ones, of which several are computed by one function, so that
 compiling is paid once. The rest of the suite is run at these settings by ``tox -e levels``.
@@ -29,8 +29,11 @@ WAYS = {
     "exact order": Mode(fastmath=False),
     "threads": Mode(parallel=True),
     "numba": Mode(),
+    "parts": Mode(),
     "reference": Mode(linker="reference", optimize="none"),
 }
+#: Settings that are no part of a Mode.
+SETTINGS = {"numba": {"compiler": "numba"}, "parts": {"statement_cap": 30}}
 NAMES = ("logistic", "softmax", "mixture", "rosenbrock")
 DTYPES = {
     "doubles": ("float64", "int64", "bool"),
@@ -95,7 +98,7 @@ def drawn(name):
 def loops():
     """Two random loops with their gradients."""
     inputs, outputs, values = [], [], []
-    for k, kinds in enumerate(("s s s", "sv sv v")):
+    for k, kinds in enumerate(("s s s", "vs v s")):
         step = Step(random.Random(k), *kinds.split())
         groups = step.inputs()
         some = [v for group in groups for v in group]
@@ -130,11 +133,11 @@ def cases():
 )
 def test_every_way_to_compile_gives_the_same_numbers(cases, way, name):
     case = cases(name)
-    with ng.using(compiler="numba" if way == "numba" else "direct"):
+    with ng.using(**SETTINGS.get(way, {})):
         case.check(case.computed(WAYS[way]))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ("logistic", "doubles", "mixed"))
 def test_code_from_disk_gives_the_same_bits(cases, name):
     case = cases(name)
     with ng.using(cache=False):
