@@ -205,7 +205,9 @@ def test_as_exact_as_stated(name, dtype):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRUTH)
 def test_as_exact_as_stated_at_many_places(name):
-    error, where = worst(name, np.float64, 8000)
+    # mpmath takes long for these.
+    slow = name in ("gammaln", "digamma", "trigamma", "erfinv")
+    error, where = worst(name, np.float64, 1000 if slow else 8000)
     assert error <= FUNCTIONS[name].ulps(np.float64), f"{name}{where}: {error} ulp"
 
 
