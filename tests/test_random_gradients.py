@@ -80,6 +80,7 @@ def test_both_modes_are_the_derivative_of_the_draw(name, params, smooth):
         np.testing.assert_allclose(made[2 * len(targets) + j], curve, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.holds_at("it looks at what is printed", optimize="default")
 def test_a_compiled_gradient_makes_each_draw_once():
     mu, sigma = T.dscalars("mu", "sigma")
     rng = R.shared_rng(seed=3)
