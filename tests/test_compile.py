@@ -277,6 +277,21 @@ class TestMemory:
                 f(value, [0, 10**9])
         assert self.peak() - before < 50 * value.nbytes
 
+    def test_many_arrays_are_released_however_the_function_ends(self):
+        made = [f"    a{k} = zeros(n)\n    a{k}[0] = {k}.0\n" for k in range(40)]
+        read = " + ".join(f"a{k}[0]" for k in range(40))
+        source = f"def f(n, bad):\n{''.join(made)}    t = a3\n    a3 = a4\n"
+        source += f"    if bad:\n        raise Failed(7)\n    return {read}, t, a39\n"
+        direct, jitted = both(source, "f", [("int64", None), ("bool", None)])
+        equal(direct, jitted, 5, False)
+        n = 20_000
+        before = self.peak()
+        for _ in range(30):
+            direct(n, False)
+            with pytest.raises(Failed):
+                direct(n, True)
+        assert self.peak() - before < 10 * 40 * 8 * n
+
     def test_results_outlive_the_function(self):
         x = T.dvector("x")
         f = ng.function([x], x + 1.0)

@@ -131,6 +131,32 @@ done:
   ret void
 }}
 
+; The same for functions that hold many references.
+define internal void @numbagrad_retain_called(ptr %block) #2 {{
+  call void @numbagrad_retain(ptr %block)
+  ret void
+}}
+
+define internal void @numbagrad_release_called(ptr %block) #2 {{
+  call void @numbagrad_release(ptr %block)
+  ret void
+}}
+
+define internal void @numbagrad_release_all(ptr %owners, i64 %count) #2 {{
+entry:
+  br label %next
+next:
+  %k = phi i64 [ 0, %entry ], [ %after, %next ]
+  %owner = getelementptr inbounds ptr, ptr %owners, i64 %k
+  %block = load ptr, ptr %owner
+  call void @numbagrad_release(ptr %block)
+  %after = add nuw i64 %k, 1
+  %more = icmp ult i64 %after, %count
+  br i1 %more, label %next, label %done
+done:
+  ret void
+}}
+
 attributes #0 = {{ nounwind noinline }}
 attributes #1 = {{ nounwind willreturn memory(none) }}
 attributes #2 = {{ nounwind noinline }}

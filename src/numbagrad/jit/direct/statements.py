@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,10 @@ _MAIN = "numbagrad_main"
 
 #: A source with more calls of elementary functions calls them; with fewer they are inlined.
 INLINED = 6
+
+#: A function that holds more references counts them by calls.
+_FEW_OWNERS = 16
+_COUNTING = re.compile(r"call void @numbagrad_(retain|release)\(")
 
 
 @record()
@@ -254,14 +259,30 @@ class _Body(Kernels, Given):
         write.end("unreachable")
         write.lines.append("exit:")
         write.block, write.closed = "exit", False
-        for owner in self.owners:
-            write.put(f"call void @numbagrad_release(ptr {write.make(f'load ptr, ptr {owner}')})")
+        slots = self._release_all()
         write.end(f"ret i32 {write.make('load i32, ptr %status')}")
-        entry = ["entry:", "  %status = alloca i32", *(f"  {line}" for line in write.slots)]
+        entry = ["entry:", "  %status = alloca i32", *(f"  {line}" for line in slots)]
         entry += [f"  store ptr null, ptr {owner}" for owner in self.owners]
         linkage = "define" if symbol == _MAIN else "define internal"
         head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) #0 {{"
         return "\n".join([head, *entry, *write.lines, "}\n"])
+
+    def _release_all(self) -> list[str]:
+        """Release what the function holds at its end; gives the slots to make at its entry."""
+        write, owners = self.writer, list(self.owners)
+        if len(owners) <= _FEW_OWNERS:
+            for owner in owners:
+                held = write.make(f"load ptr, ptr {owner}")
+                write.put(f"call void @numbagrad_release(ptr {held})")
+            return list(write.slots)
+        # Inlined, each release is a branch, and LLVM weighs each way to the end against each
+        # reference: time grows with the square. As memory behind calls they cost it nothing.
+        write.lines = [_COUNTING.sub(r"call void @numbagrad_\1_called(", t) for t in write.lines]
+        write.put(f"call void @numbagrad_release_all(ptr %owners, i64 {len(owners)})")
+        own = {f"{owner} = alloca ptr": (owner, k) for k, owner in enumerate(owners)}
+        made = [f"%owners = alloca [{len(owners)} x ptr]"]
+        made += [f"{o} = getelementptr inbounds ptr, ptr %owners, i64 {k}" for o, k in own.values()]
+        return [*made, *(slot for slot in write.slots if slot not in own)]
 
     # -- names -----------------------------------------------------------------------------
 
