@@ -55,8 +55,8 @@ def network(n):
     cost = ((T.tanh(X @ W1 + b) @ W2) ** 2).mean()
     f = ng.function([X, W1, b, W2], [cost, *ng.grad(cost, [W1, b, W2])])
     values = np.ones((n, 4)), np.full((4, 16), 0.1), np.zeros(16), np.full((16, 2), 0.1)
-    # The layer, what comes back to its values and, apart from that, to its inputs; the last layer.
-    return f, values, 8 * n * (16 + 16 + 16 + 2)
+    # The layer, what comes back to it, and the last layer.
+    return f, values, 8 * n * (16 + 16 + 2)
 
 
 def volatility(n):

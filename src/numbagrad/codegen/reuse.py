@@ -46,6 +46,10 @@ def reused(program: Program) -> Program:
         if isinstance(statement, Call) and statement.text.startswith(_FRESH):
             known = {t: program.shapes.get(t) for t in statement.targets}
             shapes |= {t: (program.arrays[t][0], s) for t, s in known.items() if s}
+        if isinstance(statement, Assign) and last.get(statement.text) == place:
+            given = statement.text  # under a new name from here on
+            if given in shapes and given not in kept:
+                shapes[statement.name] = shapes[given]
         if not isinstance(statement, Allocate) or statement.fill is not None:
             continue
         new = statement.name
