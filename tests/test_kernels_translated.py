@@ -14,8 +14,12 @@ from numpy.linalg import LinAlgError
 from numbagrad.function.wrapper import failure
 from numbagrad.jit.direct import translate
 from numbagrad.jit.entry import Argument, entry_text
-from numbagrad.jit.machine import Loaded, compile_text
+from numbagrad.jit.machine import Loaded, compile_text, supported
 from numbagrad.kernels import blas, lapack
+
+pytestmark = pytest.mark.skipif(
+    not supported(), reason="below llvmlite 0.45 Numba compiles everything"
+)
 
 #: The dimensions of what a kernel returns, if it is no matrix.
 RESULTS = {

@@ -8,6 +8,8 @@ import functools
 import math
 import re
 import struct
+import subprocess
+import sys
 
 import mpmath
 import numpy as np
@@ -530,3 +532,11 @@ def test_a_long_body_is_one_loop_with_calls_for_vectors(monkeypatch):
     wanted = function([x], [y, grad(y.sum(), x)], mode="reference")(value)
     for mine, other in zip(f(value), wanted, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-9)
+
+
+def test_a_template_compiles_in_a_process_that_has_compiled_nothing():
+    code = (
+        "import numba; from numbagrad.ops.special import Erf; print(numba.njit(Erf.template)(0.5))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) == pytest.approx(math.erf(0.5), rel=1e-15)

@@ -19,6 +19,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from ._elementary import KERNELS, Kernel, kernel_text, symbol
@@ -120,3 +121,7 @@ def minimum(typingctx, x, y):
 
 
 globals().update({name: _intrinsic(kernel) for name, kernel in KERNELS.items()})
+
+# The module is executed when the first of its names is looked up, which may be in the middle of
+# Numba's type inference: that knows only intrinsics that were there when it began.
+cpu_target.typing_context.refresh()
