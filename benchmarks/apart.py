@@ -25,6 +25,7 @@ QUICK_SIZES = (10, 100)
 PATIENCE, QUICK_PATIENCE = 60.0, 2.0
 #: What one process may take at most; a library that does not finish is not asked again.
 LIMIT = 200.0
+NOT_READY = f"not ready after {LIMIT:.0f} s"
 #: Deep graphs recurse deeply, in some libraries in C++.
 STACK = 2**30
 
@@ -56,7 +57,7 @@ def process(command: Sequence[str], scratch: Path, more: Mapping[str, str]) -> d
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"not ready after {LIMIT:.0f} s"}
+        return {"error": NOT_READY}
     if done.returncode:
         return {"error": why(done.returncode, done.stderr)}
     return {"asked": begin, **json.loads(done.stdout.strip().rpartition("\n")[2])}

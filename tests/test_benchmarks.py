@@ -9,7 +9,7 @@ import pytest
 import numbagrad as ng
 from benchmarks import child
 from benchmarks.__main__ import main
-from benchmarks.apart import process, why
+from benchmarks.apart import LIMIT, NOT_READY, process, why
 from benchmarks.engines import numbagrad_language, same_results
 from benchmarks.measure import LONG, Effort, Timing, in_turns
 from benchmarks.report import print_against, seconds, summary
@@ -81,6 +81,12 @@ def test_the_budget_is_read_off_the_results_of_all_groups():
     rows = {row["what"]: row for row in budget(results)}
     assert list(rows) == [target.what for target in TARGETS]  # each finds its numbers
     assert rows["compile a graph of  3000 nodes: JAX / numbagrad"]["ok"]
+    late = {**nodes, "3000": {"error": NOT_READY}}
+    results["growth"]["growth"] = {"numbagrad": nodes, "JAX": late}
+    rows |= {row["what"]: row for row in budget(results)}
+    assert (
+        rows["compile a graph of  3000 nodes: JAX / numbagrad"]["reached"] == f"{LIMIT / 3000:.3g}"
+    )
     assert rows["compile: seconds a node, 30 000 nodes / 3 000 nodes"]["reached"] == "1"
     assert rows["call of a tiny function"] == {
         "what": "call of a tiny function",
