@@ -122,6 +122,14 @@ def test_draws_keep_their_order():
 # -- stages ----------------------------------------------------------------------------------
 
 
+def test_a_portion_is_in_blocks_as_the_whole_is():
+    inputs, outputs = logistic()
+    stages = in_stages(plan(inputs, rewrite(outputs, inputs), "f", 400))
+    (shared,) = (stage for stage in stages if stage.shared is not None)
+    source = emit.emit(shared.program, 400).source
+    assert f"in range(max(begin, 0), end, {blocks.BLOCK}):" in source
+
+
 def staged_plainly(program):
     """The stages, each run as plain Python."""
 

@@ -84,7 +84,7 @@ def _all_names(program: Program) -> set[str]:
 
 def _eligible(statement: For) -> bool:
     """Whether it is a loop over rows that combines along them, of the simplest statements only."""
-    if statement.begin:
+    if statement.step != 1:
         return False
     inner = [s for s in statement.body if isinstance(s, For)]
     plain = all(isinstance(s, (For, Assign, Store, Comment)) for s in statement.body)
@@ -185,7 +185,7 @@ class _Rows:
             saves = [Store(arrays[n], (place,), n) for n in kept if n in sets]
             body.append(For(self.row, last, _merged([*loads, *work, *saves]), first))
         allocated = [Allocate(arrays[n], (str(BLOCK),), self.dtypes[n]) for n in kept]
-        return [*allocated, For(first, self.loop.extent, body, "0", BLOCK)]
+        return [*allocated, For(first, self.loop.extent, body, self.loop.begin or "0", BLOCK)]
 
     def _kept(self, parts: Sequence[Sequence[_Unit]]) -> list[str]:
         """The numbers that one stage computes and a later one reads."""

@@ -161,7 +161,9 @@ class _Splitter:
         takes = [begin, end, *(n for n in needed if n not in sums), *whole.values()]
         if any(n not in self.types for n in takes):
             return False
-        body = [*starts, *scratch, replace(statement, begin=begin, extent=end)]
+        # No row is below 0, which a compiler can not know of an argument.
+        mine = replace(statement, begin=f"max({begin}, 0)", extent=end)
+        body = [*starts, *scratch, mine]
         named = {alias: n for n, alias in whole.items()}
         self._add(takes, body, list(sums), Shared(rows, work, sums, named))
         return True

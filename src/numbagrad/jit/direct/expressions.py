@@ -416,7 +416,8 @@ class Expressions:
             better = self._comparison(test, second, first)
             type_ = llvm_type(dtype)
             text = f"select i1 {better}, {type_} {second.text}, {type_} {first.text}"
-            natural = first.natural and second.natural
+            either = any if target is max else all
+            natural = dtype == "int64" and either(n.natural for n in (first, second))
             return Number(dtype, write.make(text), natural)
         if target is abs and len(arguments) == 1:
             return self._absolute(arguments[0])
