@@ -162,8 +162,8 @@ class _Splitter:
         if any(n not in self.types for n in takes):
             return False
         # No row is below 0, which a compiler can not know of an argument.
-        mine = replace(statement, begin=f"max({begin}, 0)", extent=end)
-        body = [*starts, *scratch, mine]
+        portion = replace(statement, begin=f"max({begin}, 0)", extent=end)
+        body = [*starts, *scratch, portion]
         named = {alias: n for n, alias in whole.items()}
         self._add(takes, body, list(sums), Shared(rows, work, sums, named))
         return True
