@@ -214,6 +214,22 @@ def f(x):
         with pytest.raises(Unknown):
             kinds(f"def f(x):\n    return {text}\n", "f", [("float64", 1)])
 
+    def test_a_number_goes_to_all_of_an_array_or_a_row(self):
+        source = """
+def f(n, x):
+    a = empty((n, 3))
+    a[:] = 0.0
+    b = empty(n, int32)
+    b[:] = n
+    for i in range(1, n):
+        a[i] = x
+        a[i, 1] = i
+    return a, b
+"""
+        direct, jitted = both(source, "f", [("int64", None), ("float64", None)])
+        for n in (0, 1, 5):
+            equal(direct, jitted, n, -0.5)
+
 
 class TestWaysBack:
     """The same function with a translation that gives up, and without an entry."""

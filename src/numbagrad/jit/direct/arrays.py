@@ -250,11 +250,17 @@ class Arrays(Expressions):
         write.start(after)
 
     def store(self, array: Array, index: Sequence[Number], value: Any) -> None:
+        """``array[index] = value``; a number goes to every element of a part."""
         pointer = self.writer.element(array, index)
-        if len(index) == len(array.shape) and isinstance(value, Number):
-            self.writer.store(pointer, self.writer.cast(value, array.dtype))
-        elif isinstance(value, Array) and len(value.shape) == len(array.shape) - len(index):
-            self._copy(Array(array.dtype, pointer, array.shape[len(index) :]), value)
+        part = Array(array.dtype, pointer, array.shape[len(index) :])
+        if isinstance(value, Number):
+            value = self.writer.cast(value, array.dtype)
+            if part.shape:
+                self._fill(part, value)
+            else:
+                self.writer.store(pointer, value)
+        elif isinstance(value, Array) and len(value.shape) == len(part.shape):
+            self._copy(part, value)
         else:
             raise Unknown("a store of another rank")
 
