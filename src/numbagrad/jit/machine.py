@@ -112,8 +112,8 @@ def _set_up() -> Any:
     first = _new_engine("")
     _register_process_symbols()
     engine = _engine_of(_process_code())
-    for symbol, name in PROCESS_SYMBOLS.items():
-        llvm.add_symbol(symbol, engine.get_function_address(name))
+    for name in PROCESS_SYMBOLS:
+        llvm.add_symbol(name, engine.get_function_address(name))
     word = ctypes.c_int64.from_address
     lock, count, kept = (
         word(engine.get_global_value_address(f"numbagrad_{name}"))

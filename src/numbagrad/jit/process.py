@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-__all__ = ["LARGE", "MOST", "PROCESS", "PROCESS_SYMBOLS"]
+__all__ = ["LARGE", "MOST", "PROCESS", "PROCESS_SYMBOLS", "RELEASE"]
 
 #: A result of so many bytes is copied to memory of NumPy's; larger ones are handed over.
 COPIED = 1024
@@ -24,14 +24,52 @@ _HUGE = 4 << 20
 #: No more blocks than this are kept.
 MOST = 64
 
-#: The functions that code of other modules calls, and what they are called here.
-PROCESS_SYMBOLS = {
-    "numbagrad_take": "take",
-    "numbagrad_keep": "keep",
-    "numbagrad_given": "given",
-    "numbagrad_made_array": "made_array",
-    "numbagrad_made_number": "made_number",
+#: The functions that code of other modules calls.
+PROCESS_SYMBOLS = (
+    "numbagrad_take",
+    "numbagrad_keep",
+    "numbagrad_given",
+    "numbagrad_made_array",
+    "numbagrad_made_number",
+)
+
+#: Letting go of a reference to a block, here and in every module. The third word of a block holds
+#: what malloc gave; the seventh the size of a large one, which is kept when it is released.
+RELEASE = """
+define internal void @numbagrad_free(ptr %block) #2 {
+  %info = getelementptr i8, ptr %block, i64 16
+  %raw = load ptr, ptr %info
+  %capacity.at = getelementptr i8, ptr %block, i64 48
+  %capacity = load i64, ptr %capacity.at
+  %large = icmp ne i64 %capacity, 0
+  br i1 %large, label %much, label %little
+much:
+  call void @numbagrad_keep(ptr %raw, i64 %capacity)
+  ret void
+little:
+  call void @free(ptr %raw)
+  ret void
 }
+
+define internal void @numbagrad_release(ptr %block) #3 {
+  %none = icmp eq ptr %block, null
+  br i1 %none, label %done, label %count
+count:
+  %old = load i64, ptr %block
+  %new = add i64 %old, -1
+  store i64 %new, ptr %block
+  %last = icmp eq i64 %new, 0
+  br i1 %last, label %free, label %done
+free:
+  call void @numbagrad_free(ptr %block)
+  br label %done
+done:
+  ret void
+}
+
+attributes #2 = { nounwind noinline }
+attributes #3 = { nounwind alwaysinline }
+"""
 
 _PAGES = f"""
 declare i32 @madvise(ptr, i64, i32)
@@ -129,7 +167,7 @@ done:
 }}
 
 ; The first word of what it gives is how large that is.
-define ptr @take(i64 %whole) {{
+define ptr @numbagrad_take(i64 %whole) {{
   %got = call i1 @locked()
   br i1 %got, label %search, label %fresh
 search:
@@ -202,7 +240,7 @@ have:
   ret ptr %block
 }}
 
-define void @keep(ptr %raw, i64 %size) {{
+define void @numbagrad_keep(ptr %raw, i64 %size) {{
   %before = atomicrmw sub ptr @numbagrad_in_use, i64 %size monotonic
   %limit = load i64, ptr @numbagrad_limit
   %small = icmp sle i64 %size, %limit
@@ -229,32 +267,6 @@ free:
   call void @free(ptr %raw)
   ret void
 }}
-
-define internal void @release(ptr %block) {{
-  %none = icmp eq ptr %block, null
-  br i1 %none, label %done, label %some
-some:
-  %old = load i64, ptr %block
-  %new = add i64 %old, -1
-  store i64 %new, ptr %block
-  %last = icmp eq i64 %new, 0
-  br i1 %last, label %free, label %done
-free:
-  %info = getelementptr i8, ptr %block, i64 16
-  %raw = load ptr, ptr %info
-  %size.at = getelementptr i8, ptr %block, i64 48
-  %size = load i64, ptr %size.at
-  %large = icmp ne i64 %size, 0
-  br i1 %large, label %large.one, label %small
-large.one:
-  call void @keep(ptr %raw, i64 %size)
-  ret void
-small:
-  call void @free(ptr %raw)
-  ret void
-done:
-  ret void
-}}
 """
 
 #: Results as arrays of Python's: the one that was given, a copy of a small one, or one that holds
@@ -269,7 +281,7 @@ declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)
 
 define internal void @drop(ptr %capsule) {{
   %block = call ptr @PyCapsule_GetPointer(ptr %capsule, ptr null)
-  call void @release(ptr %block)
+  call void @numbagrad_release(ptr %block)
   ret void
 }}
 
@@ -281,7 +293,7 @@ define internal ptr @new(ptr %dtype, i32 %rank, ptr %dims, ptr %data, i32 %flags
   ret ptr %array
 }}
 
-define ptr @made_number(ptr %dtype, ptr %taken) {{
+define ptr @numbagrad_made_number(ptr %dtype, ptr %taken) {{
   %none = icmp eq ptr %taken, null
   br i1 %none, label %fresh, label %given
 given:
@@ -292,33 +304,21 @@ fresh:
   ret ptr %array
 }}
 
-define ptr @made_array(ptr %dtype, i32 %rank, i64 %size, ptr %field, ptr %taken) {{
+define ptr @numbagrad_made_array(ptr %dtype, i32 %rank, i64 %size, ptr %field, ptr %taken) {{
 begin:
   %owner = load ptr, ptr %field
   %none = icmp eq ptr %taken, null
   br i1 %none, label %fresh, label %given
 given:
   ; What compiled code made elsewhere it has copied.
-  call void @release(ptr %owner)
+  call void @numbagrad_release(ptr %owner)
   call void @Py_IncRef(ptr %taken)
   ret ptr %taken
 fresh:
   %data.at = getelementptr i8, ptr %field, i64 8
   %data = load ptr, ptr %data.at
   %dims = getelementptr i8, ptr %field, i64 16
-  br label %each
-each:
-  %d = phi i32 [ 0, %fresh ], [ %d.next, %more ]
-  %total = phi i64 [ %size, %fresh ], [ %total.next, %more ]
-  %done = icmp sge i32 %d, %rank
-  br i1 %done, label %known, label %more
-more:
-  %extent.at = getelementptr i64, ptr %dims, i32 %d
-  %extent = load i64, ptr %extent.at
-  %total.next = mul i64 %total, %extent
-  %d.next = add i32 %d, 1
-  br label %each
-known:
+  %total = call i64 @bytes_of(i32 %rank, ptr %dims, i64 %size)
   %small = icmp ule i64 %total, {COPIED}
   %foreign = icmp eq ptr %owner, null
   %either = or i1 %small, %foreign
@@ -331,7 +331,7 @@ fill:
   %target.at = getelementptr i8, ptr %copied, i64 16
   %target = load ptr, ptr %target.at
   call void @llvm.memcpy.p0.p0.i64(ptr %target, ptr %data, i64 %total, i1 false)
-  call void @release(ptr %owner)
+  call void @numbagrad_release(ptr %owner)
   ret ptr %copied
 hand:
   %handed = call ptr @new(ptr %dtype, i32 %rank, ptr %dims, ptr %data, i32 1281)
@@ -342,7 +342,7 @@ own:
   %ignored = call i32 @numbagrad_set_base(ptr %handed, ptr %capsule)
   ret ptr %handed
 failed:
-  call void @release(ptr %owner)
+  call void @numbagrad_release(ptr %owner)
   ret ptr null
 }}
 """
@@ -357,6 +357,25 @@ _GIVEN = f"""
 @bytes = internal constant [{len(_CODES)} x i64] [{_BYTES}]
 %wanted = type {{ i32, i32, i64 }}
 
+; How many bytes elements of a size take in an array of such sizes.
+define internal i64 @bytes_of(i32 %rank, ptr %dims, i64 %size) {{
+begin:
+  br label %each
+each:
+  %d = phi i32 [ 0, %begin ], [ %d.next, %more ]
+  %total = phi i64 [ %size, %begin ], [ %total.next, %more ]
+  %done = icmp sge i32 %d, %rank
+  br i1 %done, label %out, label %more
+more:
+  %extent.at = getelementptr i64, ptr %dims, i32 %d
+  %extent = load i64, ptr %extent.at
+  %total.next = mul i64 %total, %extent
+  %d.next = add i32 %d, 1
+  br label %each
+out:
+  ret i64 %total
+}}
+
 ; Where the memory of an array ends.
 define internal ptr @end(ptr %array, ptr %data) {{
   %rank.at = getelementptr i8, ptr %array, i64 24
@@ -369,19 +388,7 @@ define internal ptr @end(ptr %array, ptr %data) {{
   %number = load i32, ptr %number.at
   %size.at = getelementptr i64, ptr @bytes, i32 %number
   %size = load i64, ptr %size.at
-  br label %each
-each:
-  %d = phi i32 [ 0, %0 ], [ %d.next, %more ]
-  %total = phi i64 [ %size, %0 ], [ %total.next, %more ]
-  %done = icmp sge i32 %d, %rank
-  br i1 %done, label %out, label %more
-more:
-  %extent.at = getelementptr i64, ptr %dims, i32 %d
-  %extent = load i64, ptr %extent.at
-  %total.next = mul i64 %total, %extent
-  %d.next = add i32 %d, 1
-  br label %each
-out:
+  %total = call i64 @bytes_of(i32 %rank, ptr %dims, i64 %size)
   %last = getelementptr i8, ptr %data, i64 %total
   ret ptr %last
 }}
@@ -426,7 +433,8 @@ bad:
 }}
 
 ; Look at the arrays behind the arguments and leave them where compiled code looks for its results.
-define i1 @given(ptr %args, i64 %inputs, i64 %results, ptr %wanted, ptr %out, ptr %taken) {{
+define i1 @numbagrad_given(
+  ptr %args, i64 %inputs, i64 %results, ptr %wanted, ptr %out, ptr %taken) {{
   %count = add i64 %inputs, %results
   br label %each
 each:
@@ -500,4 +508,4 @@ bad:
 }}
 """
 
-PROCESS = (_PAGES if sys.platform == "linux" else _NO_PAGES) + _BLOCKS + _GIVEN + _RESULTS
+PROCESS = (_PAGES if sys.platform == "linux" else _NO_PAGES) + _BLOCKS + RELEASE + _GIVEN + _RESULTS

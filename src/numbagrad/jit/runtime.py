@@ -5,7 +5,7 @@ destructor, its argument, data, size), so that kernels that Numba compiled and p
 each other arrays. Only the texts and the numbers of statuses live here.
 """
 
-from .process import LARGE
+from .process import LARGE, RELEASE
 
 __all__ = ["FAILED_GIVEN", "FAILED_KERNEL", "FAILED_SHAPE", "NO_MEMORY", "RUNTIME", "SHARED"]
 
@@ -18,7 +18,7 @@ FAILED_GIVEN = -4
 
 #: Part of every module. ``dtor_info``, the third word, holds what malloc gave; the seventh, which
 #: Numba leaves alone, the size of a large block, which is kept when it is released.
-RUNTIME = f"""
+RUNTIME = f"""{RELEASE}
 declare noalias ptr @malloc(i64)
 declare void @free(ptr)
 declare noalias ptr @numbagrad_take(i64)
@@ -71,21 +71,6 @@ fail:
   ret ptr null
 }}
 
-define internal void @numbagrad_free(ptr %block) #2 {{
-  %info = getelementptr i8, ptr %block, i64 16
-  %raw = load ptr, ptr %info
-  %capacity.at = getelementptr i8, ptr %block, i64 48
-  %capacity = load i64, ptr %capacity.at
-  %large = icmp ne i64 %capacity, 0
-  br i1 %large, label %much, label %little
-much:
-  call void @numbagrad_keep(ptr %raw, i64 %capacity)
-  ret void
-little:
-  call void @free(ptr %raw)
-  ret void
-}}
-
 ; Memory for a result: what the caller gave, or the data of a new block.
 define internal noalias ptr @numbagrad_result(ptr %given, i64 %size) #2 {{
   %none = icmp eq ptr %given, null
@@ -110,22 +95,6 @@ count:
   %old = load i64, ptr %block
   %new = add i64 %old, 1
   store i64 %new, ptr %block
-  br label %done
-done:
-  ret void
-}}
-
-define internal void @numbagrad_release(ptr %block) #3 {{
-  %none = icmp eq ptr %block, null
-  br i1 %none, label %done, label %count
-count:
-  %old = load i64, ptr %block
-  %new = add i64 %old, -1
-  store i64 %new, ptr %block
-  %last = icmp eq i64 %new, 0
-  br i1 %last, label %free, label %done
-free:
-  call void @numbagrad_free(ptr %block)
   br label %done
 done:
   ret void
@@ -159,8 +128,6 @@ done:
 
 attributes #0 = {{ nounwind noinline }}
 attributes #1 = {{ nounwind willreturn memory(none) }}
-attributes #2 = {{ nounwind noinline }}
-attributes #3 = {{ nounwind alwaysinline }}
 !0 = !{{!"branch_weights", i32 1, i32 100000}}
 !1 = !{{!"branch_weights", i32 100000, i32 1}}
 """
