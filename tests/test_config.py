@@ -35,6 +35,25 @@ def test_wrong_values_are_refused_with_the_right_ones():
     assert ng.config.floatX == "float64"
 
 
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("parallel", "yes"),
+        ("cache", 1),
+        ("fastmath", None),
+        ("cache_limit", True),
+        ("kept_memory", 1.5),
+        ("kept_memory", 2**62),
+        ("statement_cap", "400"),
+    ],
+)
+def test_values_of_another_kind_are_refused(name, value):
+    before = getattr(ng.config, name)
+    with pytest.raises(ValueError, match=rf"config\.{name} must be .*; got {value!r}"):
+        setattr(ng.config, name, value)
+    assert getattr(ng.config, name) == before
+
+
 def started_with(monkeypatch, flags):
     """The settings of a process that starts with these flags, and those that it would have."""
     monkeypatch.setenv("NUMBAGRAD_FLAGS", flags)

@@ -92,10 +92,21 @@ class Settings:
                     f"config.{name} must be one of {', '.join(map(repr, allowed))}; "
                     f"got {getattr(self, name)!r}"
                 )
+        for name in ("fastmath", "parallel", "cache"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(
+                    f"config.{name} must be True or False; got {getattr(self, name)!r}"
+                )
+        for name in ("statement_cap", "cache_limit", "kept_memory"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise ValueError(f"config.{name} must be a whole number; got {value!r}")
         if self.cache_limit < 0:
             raise ValueError(f"config.cache_limit can not be negative; got {self.cache_limit}")
         if not 0 <= self.kept_memory < 2**62:
-            raise ValueError(f"config.kept_memory can not be negative; got {self.kept_memory}")
+            raise ValueError(
+                f"config.kept_memory must be from 0 to 2**62 bytes; got {self.kept_memory}"
+            )
         if self.statement_cap < 1:
             raise ValueError(f"config.statement_cap must be at least 1; got {self.statement_cap}")
 

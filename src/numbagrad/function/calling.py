@@ -170,7 +170,8 @@ class Calling:
             positions = self.positions.get(key, ())
             if len(positions) != 1:
                 what = "no" if not positions else "more than one"
-                raise InputError(f"{self.title} has {what} input named {key!r} ({self._names()})")
+                takes = self._names()
+                raise InputError(f"{self.title} has {what} input named {key!r}; it takes {takes}")
             if positions[0] < len(args):
                 raise InputError(f"{self.title} got two values for its input {key!r}")
             bound[positions[0]] = value
@@ -184,7 +185,7 @@ class Calling:
         ]
         if missing:
             names = ", ".join(missing)
-            raise InputError(f"{self.title} lacks a value for {names} ({self._names()})")
+            raise InputError(f"{self.title} lacks a value for {names}; it takes {self._names()}")
         return bound
 
     def _names(self) -> str:

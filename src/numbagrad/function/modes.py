@@ -28,7 +28,7 @@ class Mode:
     Raises
     ------
     ValueError
-        If ``linker`` or ``optimize`` is none of the choices.
+        If ``linker`` or ``optimize`` is none of the choices, or another is neither True nor False.
 
     Examples
     --------
@@ -51,6 +51,9 @@ class Mode:
             raise ValueError(
                 f"optimize must be 'default', 'fast_compile' or 'none'; got {self.optimize!r}"
             )
+        for name in ("fastmath", "parallel"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be True or False; got {getattr(self, name)!r}")
 
     def excluding(self, *_: str) -> Mode:
         """This mode: numbagrad has one list of passes and no tags (kept for Theano code)."""

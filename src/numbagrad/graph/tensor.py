@@ -145,7 +145,8 @@ class TensorType(Type):
         except (ValueError, TypeError) as error:
             raise TypeError(f"{data!r} can not be made an array: {error}") from None
         if array.dtype.kind not in "biufc":
-            raise TypeError(f"An array of dtype {array.dtype} holds no numbers numbagrad knows")
+            shown = "None" if data is None else f"{type(data).__name__} (dtype {array.dtype})"
+            raise TypeError(f"Numbers wanted; got {shown}")
         target = self.numpy_dtype
         if array.dtype == target:
             return array
