@@ -87,7 +87,7 @@ def test_a_compiled_gradient_makes_each_draw_once():
     next_rng, z = R.normal(mu, sigma, size=1000, rng=rng, return_next_rng=True)
     value = T.exp(z).mean()
     f = ng.function([mu, sigma], [value, *ng.grad(value, [mu, sigma])], updates={rng: next_rng})
-    assert f.source.count("random.normal") == 1 and "empty" not in f.source
+    assert f.source.count("random.normal") == 1 and "empty(1000" not in f.source
     judge = np.random.default_rng(3)
     for _ in range(2):
         noise = judge.standard_normal(1000)

@@ -47,6 +47,8 @@ class RowLoop:
         Arrays that all rows add to.
     names : set of str
         What is read, what is called among it.
+    adds_only : bool
+        Whether numbers that go from row to row are only added to.
     independent : bool
         Whether rows meet in ``carried`` and ``summed`` alone, and only by adding.
 
@@ -66,7 +68,8 @@ class RowLoop:
         simple = all(isinstance(s, (Assign, Store, For, If, Comment)) for s in self.statements)
         self.carried = self._carried(loop) if simple else []
         self.summed: list[str] = []
-        self.independent = simple and self._numbers_add() and self._arrays_add()
+        self.adds_only = simple and self._numbers_add()
+        self.independent = self.adds_only and self._arrays_add()
 
     def _carried(self, loop: For) -> list[str]:
         """Numbers that are read, or added to, before this row has set them."""
