@@ -47,8 +47,8 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(autouse=True)
-def _held(request):
-    """The settings at which a test holds, if it says so."""
+def _held(request, monkeypatch):
+    """The settings at which a test holds, if it says so; processes that it starts have them, too."""
     marks = [mark for mark in request.node.iter_markers("holds_at")]
     changes = {k: v for mark in reversed(marks) for k, v in mark.kwargs.items()}
     if not changes:
@@ -56,6 +56,8 @@ def _held(request):
         return
     if not all(mark.args and isinstance(mark.args[0], str) for mark in marks):
         pytest.fail("holds_at needs a reason: @pytest.mark.holds_at('why', optimize='default')")
+    flags = [os.environ.get("NUMBAGRAD_FLAGS", ""), *(f"{k}={v}" for k, v in changes.items())]
+    monkeypatch.setenv("NUMBAGRAD_FLAGS", ",".join(flags))  # of a name given twice the last holds
     with ng.using(**changes):
         yield
 
