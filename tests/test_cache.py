@@ -23,9 +23,12 @@ from numbagrad.ops.dtypes import float_of
 from numbagrad.ops.kinds import Elementwise
 from numbagrad.testing.samples import grid
 
-pytestmark = pytest.mark.skipif(
-    not supported(), reason="below llvmlite 0.45 Numba compiles everything, and nothing is kept"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not supported(), reason="below llvmlite 0.45 Numba compiles everything, and nothing is kept"
+    ),
+    pytest.mark.holds_at("nothing that Numba compiles is kept", compiler="direct"),
+]
 
 SOURCE = str(Path(ng.__file__).parents[1])
 
@@ -33,7 +36,7 @@ SOURCE = str(Path(ng.__file__).parents[1])
 @pytest.fixture(scope="module", autouse=True)
 def what_functions_share():
     """It is kept as well, by the first of them; here it is not counted."""
-    with using(cache=False):
+    with using(cache=False, compiler="direct"):
         square()
 
 
