@@ -215,6 +215,17 @@ def test_the_number_of_threads_changes_nothing(eager, pair):
             np.testing.assert_array_equal(one, two)
 
 
+def test_rows_that_say_themselves_how_long_they_are(eager):
+    x, k = T.dvector("x"), T.lvector("k")
+    sums = ng.scan(lambda end: T.sum(T.exp(x[:end])), k, return_updates=False)
+    f = ng.function([x, k], [sums, ng.grad(sums.sum(), x)], parallel=True)
+    assert any(stage.shared for stage in in_stages(f.maker.compiled.program))
+    value, ends = RNG.normal(size=9), np.array([3, 0, 9, 1, 7])
+    got, slope = f(value, ends)
+    np.testing.assert_allclose(got, [np.exp(value[:end]).sum() for end in ends])
+    np.testing.assert_allclose(slope, [np.exp(v) * (ends > i).sum() for i, v in enumerate(value)])
+
+
 def test_an_error_in_a_stage_is_that_of_the_whole(eager, pair):
     X, y, w, p = logistic_data(50)
     for f in pair:

@@ -230,8 +230,17 @@ def _work(loop: For) -> str:
     """About how many operations all rows take, as text."""
     inner = [s for s in loop.body if isinstance(s, For)]
     own = size_of([s for s in loop.body if not isinstance(s, For)])
-    each = [str(own), *(f"({s.extent}) * {size_of(s.body)}" for s in inner)]
+    each = [str(own), *(f"({_length(s, loop)}) * {size_of(s.body)}" for s in inner)]
     return f"({loop.extent}) * ({' + '.join(each)})"
+
+
+def _length(inner: For, loop: For) -> str:
+    """How long a loop in a row is, as text; if only the row knows: half the rows, as in a triangle.
+
+    Too many is the better guess: threads that were not needed cost microseconds.
+    """
+    within = {loop.variable, *(n for s in walk(loop.body) for n in writes_of(s))}
+    return f"({loop.extent}) // 2" if within & set(names_in(inner.extent)) else inner.extent
 
 
 def _zero(dtype: str) -> str:
