@@ -48,7 +48,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture(autouse=True)
 def _held(request, monkeypatch):
-    """The settings at which a test holds, if it says so; processes that it starts have them, too."""
+    """The settings at which a test holds, if it says so, for processes that it starts as well."""
     marks = [mark for mark in request.node.iter_markers("holds_at")]
     changes = {k: v for mark in reversed(marks) for k, v in mark.kwargs.items()}
     if not changes:
