@@ -21,7 +21,6 @@ from numbagrad.kernels import (
     elementary,
     integer,
     lapack,
-    sequential,
     sorting,
     special,
     symbols,
@@ -77,7 +76,7 @@ def untouched(kernel, *args):
 def test_import_leaves_numba_out():
     code = (
         "import sys\n"
-        "from numbagrad.kernels import blas, integer, lapack, sequential, sorting, special\n"
+        "from numbagrad.kernels import blas, integer, lapack, sorting, special\n"
         "assert 'numba' not in sys.modules and 'scipy' not in sys.modules\n"
         "assert callable(lapack.cholesky) and 'numba' not in sys.modules\n"
         "assert lapack.cholesky.compiled and 'numba' in sys.modules\n"
@@ -381,27 +380,6 @@ def test_sorting(dtype):
             assert_array_equal(result, x[order])
 
 
-# ---- sequential ----
-
-
-@pytest.mark.parametrize("dtype", [*FLOATS, np.complex128, np.int8, np.uint64])
-@np.errstate(all="ignore")
-def test_sequential(dtype):
-    rng = np.random.default_rng(9)
-    for n in SIZES:
-        x, a = draw(rng, n, dtype), draw(rng, n, dtype)
-        close(untouched(sequential.cumsum, x), np.cumsum(x, dtype=dtype), dtype, n + 1)
-        close(untouched(sequential.cumprod, x), np.cumprod(x, dtype=dtype), dtype, n + 1)
-        expected = x.copy()
-        for i in range(1, n):
-            expected[i] = a[i : i + 1] @ expected[i - 1 : i] + x[i]
-        result = untouched(sequential.linear_recurrence, a, x)
-        top = np.abs(expected).max(initial=1) if x.dtype.kind in "fc" else 1
-        close(result / top if top != 1 else result, expected / top if top != 1 else expected, dtype)
-    with pytest.raises(ValueError, match="same length"):
-        sequential.linear_recurrence(np.ones(2), np.ones(3))
-
-
 # ---- numbers ----
 
 
@@ -456,7 +434,6 @@ def test_logarithms_and_exponentials(dtype):
     x, y = pairs(specials(dtype))
     for kernel, truth in [
         (elementary.logaddexp, np.logaddexp),
-        (special.logaddexp2, np.logaddexp2),
     ]:
         # Near a result of zero the relative error is that of the sum of large parts.
         actual = elementwise(kernel, x, y)

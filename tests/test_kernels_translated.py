@@ -11,11 +11,16 @@ import pytest
 import scipy.linalg
 from numpy.linalg import LinAlgError
 
+from numbagrad import function, tensor
+from numbagrad.codegen.emit import emit
+from numbagrad.codegen.plan import plan
 from numbagrad.function.wrapper import failure
+from numbagrad.graph.registry import OP_CLASSES
 from numbagrad.jit.direct import translate
 from numbagrad.jit.entry import Argument, entry_text
 from numbagrad.jit.machine import Loaded, compile_text, supported
-from numbagrad.kernels import blas, lapack
+from numbagrad.kernels import blas, lapack, sorting
+from numbagrad.testing.checks import _admitted
 
 pytestmark = pytest.mark.skipif(
     not supported(), reason="below llvmlite 0.45 Numba compiles everything"
@@ -37,7 +42,7 @@ def kind(value):
     return type(value).__name__.replace("int", "int64"), None
 
 
-def compiled(kernel, *samples):
+def compiled(kernel, *samples, wanted=None):
     """A kernel as machine code, without Numba; ``bool`` and ``int`` are written into the source."""
     arrays = [s for s in samples if isinstance(s, np.ndarray)]
     names = iter(f"a{k}" for k in range(len(arrays)))
@@ -49,7 +54,7 @@ def compiled(kernel, *samples):
         raise AssertionError(f"{target} is not known")
 
     kinds = [kind(a) for a in arrays]
-    wanted = [(kinds[0][0], ndim) for ndim in RESULTS.get(kernel, [2])]
+    wanted = wanted or [(kinds[0][0], ndim) for ndim in RESULTS.get(kernel, [2])]
     made = translate(source, "main", kinds, {"kernel": kernel}, True, borrow, wanted)
     arguments = [Argument(kind(a), (None,) * a.ndim, True) for a in arrays]
     several = len(made.results) != 1
@@ -60,6 +65,31 @@ def compiled(kernel, *samples):
         raise failure(status, why)
 
     return loaded.function("numbagrad_entry", (None, failed))
+
+
+def test_every_op_is_translated():
+    """First compiling takes ten times as long where Numba is asked, be it for one function."""
+
+    def borrow(target, kinds):
+        raise AssertionError(f"{target} is not known")
+
+    #: What Numba makes of signed and unsigned integers together is left to it.
+    left = {("Sign", "uint64")}
+    for op_class in OP_CLASSES:
+        if not op_class.__module__.startswith("numbagrad."):
+            continue
+        for op, sample, inputs, outputs in _admitted(op_class):
+            dtypes = [v.type.dtype for v in [*inputs, *outputs]]
+            known = (op_class.__name__, dtypes[0]) in left
+            if known or any(d.startswith("complex") for d in dtypes):
+                continue
+            program = plan(inputs, outputs, "f", 400)
+            made = emit(program, 400)
+            takes = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
+            try:
+                translate(made.source, made.name, takes, program.namespace, True, borrow)
+            except Exception as error:
+                raise AssertionError(f"{op} of {sample.arrays}:\n{made.source}") from error
 
 
 def close(found, expected, dtype, scale):
@@ -193,6 +223,12 @@ def test_a_network_needs_no_numba():
         "from numbagrad import tensor as T\n"
         "ng.config.cache = False\n"
         "X, W, S = T.dmatrix('X'), T.dmatrix('W'), T.dmatrix('S')\n"
+        "x = T.dvector('x')\n"
+        "s = T.random.RandomStream(3)\n"
+        "draws = [s.normal(size=3), s.choice(5, size=3, replace=False), s.t(3.0), s.poisson(3.0)]\n"
+        "sums = T.sum(T.cumsum(x) ** 2) + T.sum(T.cumprod(T.sort(x)) * T.gamma(x))\n"
+        "g = ng.function([x], [ng.grad(sums, x), T.argsort(x), T.median(x), *draws])\n"
+        "assert g([2.0, 1.0])[1].tolist() == [1, 0]\n"
         "loss = T.sum(T.tanh(T.dot(X, W)) ** 2) + T.nlinalg.det(S) + T.sum(T.linalg.cholesky(S))\n"
         "f = ng.function([X, W, S], [loss, *ng.grad(loss, [W, S])])\n"
         "x = np.ones((3, 2))\n"
@@ -200,3 +236,101 @@ def test_a_network_needs_no_numba():
         "assert 'numba' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- what kernels may say ----
+
+
+def _steps(x, by):
+    y = np.zeros_like(x)
+    step = by + 0 * x.size
+    begin = 0 if step > 0 else x.size - 1
+    for i in range(begin, x.size if step > 0 else -1, step):
+        y[(i - begin) // step] = x[i]
+    return y
+
+
+@pytest.mark.parametrize("by", [1, 3, -1, -2])
+def test_a_step_that_is_computed(by):
+    x = np.arange(7.0)
+    run = compiled(_steps, x, by, wanted=[("float64", 1)])
+    np.testing.assert_array_equal(run(x)[: len(x[::by])], x[::by])
+
+
+def test_a_step_of_nothing_is_an_error():
+    x = np.arange(7.0)
+    with pytest.raises(ValueError, match="must not be zero"):
+        compiled(_steps, x, 0, wanted=[("float64", 1)])(x)
+
+
+def _arithmetic(x, y):
+    made = np.full_like(x, x.dtype.type(3))
+    more = np.ones_like(x)
+    one, seven = x.dtype.type(1), x.dtype.type(7)
+    for i in range(x.size):
+        made[i] = -x[i] // (y[i] | one) * seven + ~x[i] % seven + (x[i] << one) - (x[i] >> one)
+        more[i] = (x[i] > 3) + (x[i] < -1) * 2 + (x[i] == -2)
+        more[i] += abs(x[i]) % seven
+    return made, more
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint64", "uint8"])
+def test_integers_are_those_of_numba(dtype):
+    numba = pytest.importorskip("numba")
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(6)
+    edges = [0, 1, 2, 7, info.max, info.max - 1, info.min, info.min + 1, 100]
+    edges = np.array([*edges, *(() if info.min == 0 else (-1, -2, -7))], dtype)
+    more = rng.integers(info.min, info.max, (2, 200), dtype=dtype, endpoint=True)
+    x, y = np.concatenate([[g.ravel() for g in np.meshgrid(edges, edges)], more], axis=1)
+    if info.min:  # Numba's division of the smallest number by -1 ends the process
+        x, y = x[(y | 1) != -1].copy(), y[(y | 1) != -1].copy()
+    run = compiled(_arithmetic, x, y, wanted=[(dtype, 1), (dtype, 1)])
+    for made, other in zip(run(x, y), numba.njit(error_model="numpy")(_arithmetic)(x, y)):
+        np.testing.assert_array_equal(made, other)
+
+
+def _either(x, single):
+    if x[0] > 0:
+        return single[0]
+    return x[0]
+
+
+def test_results_of_several_dtypes_are_widened():
+    x, single = np.array([1.0]), np.array([0.1], np.float32)
+    run = compiled(_either, x, single, wanted=[("float64", None)])
+    assert run(x, single) == np.float64(np.float32(0.1)) and run(-x, single) == -1.0
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "uint64"])
+@np.errstate(all="ignore")
+def test_division_of_integers(dtype):
+    info = np.iinfo(dtype)
+    edges = [0, 1, 2, 3, 7, 100, info.max - 1, info.max, info.min, info.min + 1]
+    edges += [-1, -2, -3, -7] if info.min else []
+    x, y = (v.ravel() for v in np.meshgrid(*[np.array(edges, dtype)] * 2))
+    a, b = tensor.vector("a", dtype=dtype), tensor.vector("b", dtype=dtype)
+    outputs = [a // b, a % b]
+    for number in edges:
+        outputs += [a // np.dtype(dtype).type(number), a % np.dtype(dtype).type(number)]
+    whole, rest, *others = function([a, b], outputs)(x, y)
+    np.testing.assert_array_equal(whole, x // y)
+    np.testing.assert_array_equal(rest, x % y)
+    for k, number in enumerate(edges):
+        number = np.dtype(dtype).type(number)
+        np.testing.assert_array_equal(others[2 * k], x // number, str(number))
+        np.testing.assert_array_equal(others[2 * k + 1], x % number, str(number))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "uint64", "bool"])
+def test_sorting(dtype):
+    rng = np.random.default_rng(7)
+    sort = compiled(sorting.sort, np.zeros(1, dtype), wanted=[(dtype, 1)])
+    order = compiled(sorting.argsort, np.zeros(1, dtype), wanted=[("int64", 1)])
+    for n in [0, 1, 2, 15, 16, 17, 33, 300]:
+        x = rng.integers(0, 9, n).astype(dtype)
+        if dtype.startswith("float"):
+            x[rng.random(n) < 0.2] = np.nan
+            x[rng.random(n) < 0.1] = -np.inf
+        np.testing.assert_array_equal(order(x), np.argsort(x, kind="stable"))
+        np.testing.assert_array_equal(sort(x), np.sort(x))

@@ -14,7 +14,6 @@ __all__ = [
     "lapack",
     "random",
     "random_arrays",
-    "sequential",
     "slopes",
     "sorting",
     "special",
@@ -27,7 +26,6 @@ integer = lazy_module(f"{__name__}.integer")
 lapack = lazy_module(f"{__name__}.lapack")
 random = lazy_module(f"{__name__}.random")
 random_arrays = lazy_module(f"{__name__}.random_arrays")
-sequential = lazy_module(f"{__name__}.sequential")
 slopes = lazy_module(f"{__name__}.slopes")
 sorting = lazy_module(f"{__name__}.sorting")
 special = lazy_module(f"{__name__}.special")

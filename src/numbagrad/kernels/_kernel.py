@@ -19,6 +19,7 @@ from ..lazy import lazy_module
 
 __all__ = [
     "ByDtype",
+    "Draw",
     "Inner",
     "Kernel",
     "Named",
@@ -26,13 +27,22 @@ __all__ = [
     "by_dtype",
     "call_blas",
     "call_lapack",
+    "call_special",
     "cast_like",
     "clear",
+    "draw",
+    "exact_kernel",
+    "float_like",
+    "floor",
+    "fmod",
     "inner",
     "kernel",
     "new_array",
     "new_copy",
+    "round_from_zero",
+    "rounded",
     "small_product",
+    "stands_before",
 ]
 
 _numba_side = lazy_module("numbagrad.kernels._numba_side")
@@ -68,12 +78,22 @@ class Named:
 
 
 class Kernel(Named):
-    """A function that printed code calls; called from Python it is compiled by Numba."""
+    """A function that printed code calls; called from Python it is compiled by Numba.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether nothing in it is reordered or contracted, whatever its caller allows.
+    """
+
+    def __init__(self, function: Callable[..., Any], exact: bool = False):
+        super().__init__(function)
+        self.exact = exact
 
     @cached_property
     def compiled(self) -> Any:
         """Numba's dispatcher."""
-        return _numba_side.dispatcher(self.function)
+        return _numba_side.dispatcher(self.function, self.exact)
 
     def __call__(self, *arguments: Any) -> Any:
         return self.compiled(*arguments)
@@ -138,9 +158,38 @@ class Primitive(Named):
         return getattr(_numba_side, self.__name__)
 
 
+class Draw(Named):
+    """One of NumPy's C functions that draw: called with a generator's address and numbers.
+
+    Attributes
+    ----------
+    routine : str
+        One of `symbols.RANDOM`, which says what it takes.
+    """
+
+    def __init__(self, function: Callable[..., Any], routine: str):
+        super().__init__(function)
+        self.routine = routine
+
+    @cached_property
+    def compiled(self) -> Any:
+        """An intrinsic, which takes no time to compile."""
+        return _numba_side.draw(self.__name__, self.routine, self.__doc__)
+
+
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Decorate a function that printed code calls."""
     return Kernel(function)
+
+
+def exact_kernel(function: Callable[..., Any]) -> Kernel:
+    """Decorate a function that is computed as it is written."""
+    return Kernel(function, exact=True)
+
+
+def draw(routine: str) -> Callable[[Callable[..., Any]], Draw]:
+    """Decorate the name and the parameters under which ``routine`` is called."""
+    return lambda function: Draw(function, routine)
 
 
 def inner(returns: str) -> Callable[[Callable[..., Any]], Inner]:
@@ -188,3 +237,38 @@ def call_lapack(routine, *arguments):
 @Primitive
 def small_product(c, a, a_transposed, b, b_transposed, k):
     """Write the product of two small matrices to ``c``; a transposed ``b`` has a limit of size."""
+
+
+@Primitive
+def call_special(routine, x):
+    """Call SciPy's special function ``routine``: a double from a double."""
+
+
+@Primitive
+def float_like(sample, value):
+    """``value`` as ``float32`` if the number ``sample`` is one, else as ``float64``."""
+
+
+@Primitive
+def floor(x):
+    """The largest whole number not above ``x``, as a float of the same dtype."""
+
+
+@Primitive
+def round_from_zero(x):
+    """The nearest whole number, halves away from zero, as a float of the same dtype."""
+
+
+@Primitive
+def fmod(x, y):
+    """C's ``fmod`` of two floats of one dtype: the exact remainder with the sign of ``x``."""
+
+
+@Primitive
+def rounded(x):
+    """``x`` as it is, with nothing before or behind it contracted into one rounding."""
+
+
+@Primitive
+def stands_before(x, y):
+    """Whether ``x`` is sorted before ``y``: a strict order in which NaN is the greatest."""

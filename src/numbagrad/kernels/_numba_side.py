@@ -8,20 +8,28 @@ from numba.extending import intrinsic
 from . import _inner
 from ._arrays import clear, new_array, new_copy
 from ._inner import call_inner
-from ._pointers import call_blas, call_lapack
-from ._scalars import cast_like
+from ._pointers import call_blas, call_lapack, call_special, draw
+from ._scalars import cast_like, float_like, floor, fmod, round_from_zero, rounded
 
 __all__ = [
     "by_dtype",
     "call_blas",
     "call_lapack",
+    "call_special",
     "cast_like",
     "clear",
     "dispatcher",
+    "draw",
+    "float_like",
+    "floor",
+    "fmod",
     "inner",
     "new_array",
     "new_copy",
+    "round_from_zero",
+    "rounded",
     "small_product",
+    "stands_before",
     "type_of",
 ]
 
@@ -33,9 +41,11 @@ def type_of(compiled):
     return context.resolve_value_type(compiled)
 
 
-def dispatcher(function):
+def dispatcher(function, exact):
     """A kernel as a function of Numba's."""
-    return njit(nogil=True, error_model="numpy")(function)
+    # Without a word about it, Numba takes over the fast mathematics of the first caller.
+    options = {"fastmath": False} if exact else {}
+    return njit(nogil=True, error_model="numpy", **options)(function)
 
 
 def _number_and_its_size(array, *others):
@@ -99,3 +109,40 @@ def _one_of(dtype, inexact, boolean, integer):
     if isinstance(dtype, types.Integer):
         return integer
     raise TypingError(f"no product of arrays of {dtype}")
+
+
+@intrinsic
+def stands_before(typingctx, x, y):
+    """Whether ``x`` is sorted before ``y``."""
+    body = _less
+    if isinstance(x, types.Complex):
+        body = _less_complex
+    elif isinstance(x, types.Float):
+        body = _less_float
+
+    def codegen(context, builder, signature, values):
+        return call_inner(context, builder, body, signature, values)
+
+    return types.boolean(x, y), codegen
+
+
+def _less(x, y):
+    return x < y
+
+
+def _less_float(x, y):
+    return x < y or (y != y and x == x)
+
+
+def _less_complex(x, y):
+    # NumPy: first numbers, then a NaN imaginary part, then a NaN real part, then both NaN; inside
+    # a group by the parts that are numbers.
+    x_real_nan, y_real_nan = x.real != x.real, y.real != y.real
+    if x_real_nan != y_real_nan:
+        return y_real_nan
+    x_imag_nan, y_imag_nan = x.imag != x.imag, y.imag != y.imag
+    if x_imag_nan != y_imag_nan:
+        return y_imag_nan
+    if x.real < y.real:
+        return True
+    return (x_real_nan or x.real == y.real) and x.imag < y.imag

@@ -186,34 +186,24 @@ def call_random(builder, routine, rng, numbers):
     return builder.call(function, passed)
 
 
-def random_intrinsic(name, takes, routine, arrange=None, words=""):
-    """An intrinsic that makes one draw; an ``njit`` function would take some 0.2 s to compile.
-
-    Parameters
-    ----------
-    name : str
-    takes : str
-        A letter for each argument: d for a double, i for a 64-bit integer.
-    routine : str
-        What is called.
-    arrange : callable, optional
-        ``arrange(builder, *numbers)``: what the routine is passed.
-    """
-    result = _RANDOM_TYPES[symbols.RANDOM[routine][0]][0]
+def draw(name, routine, words):
+    """An intrinsic that makes one draw; an ``njit`` function would take some 0.2 s to compile."""
+    returns, *takes = symbols.RANDOM[routine]
+    result = _RANDOM_TYPES[returns][0]
+    wanted = [_RANDOM_TYPES[letter][0] for letter in takes if letter != "s"]
 
     def typed(typingctx, rng, *numbers):
-        if len(numbers) != len(takes):
-            raise TypingError(f"{name} takes {len(takes)} parameters, got {len(numbers)}")
+        if len(numbers) != len(wanted):
+            raise TypingError(f"{name} takes {len(wanted)} parameters, got {len(numbers)}")
         symbols.register([symbols.PREFIX + routine])
 
         def codegen(context, builder, signature, values):
             address = context.cast(builder, values[0], signature.args[0], types.int64)
             given = [
-                context.cast(builder, value, typ, _RANDOM_TYPES[letter][0])
-                for letter, (typ, value) in zip(takes, _pairs(builder, signature, values))
+                context.cast(builder, value, typ, other)
+                for other, (typ, value) in zip(wanted, _pairs(builder, signature, values))
             ]
-            passed = arrange(builder, *given) if arrange else given
-            return call_random(builder, routine, address, passed)
+            return call_random(builder, routine, address, given)
 
         return result(rng, types.StarArgTuple.from_types(numbers)), codegen
 

@@ -33,18 +33,6 @@ def float_like(typingctx, sample, value):
     return dtype(sample, types.unliteral(value)), codegen
 
 
-@intrinsic
-def float_like_both(typingctx, first, second, value):
-    """``value`` as ``float32`` if both samples are ``float32``, else as ``float64``."""
-    both = first == types.float32 and second == types.float32
-    dtype = types.float32 if both else types.float64
-
-    def codegen(context, builder, signature, values):
-        return context.cast(builder, values[2], signature.args[2], dtype)
-
-    return dtype(first, second, types.unliteral(value)), codegen
-
-
 def _unary(name, x):
     if not isinstance(x, types.Float):
         raise TypingError(f"{name} is for floats, got {x}")

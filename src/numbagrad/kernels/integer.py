@@ -10,33 +10,35 @@ that does not fit (the smallest number by -1) wraps, as in NumPy. Only integers 
 81
 """
 
-from numba import njit, uint64
+import numpy as np
 
-from ._scalars import cast_like
-
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+from ._kernel import cast_like, kernel
 
 
-@njit(**_OPTIONS)
+@kernel
 def floor_divide(x, y):
     """``x // y`` rounded down; 0 for a zero ``y``."""
-    if y == 0:
-        return cast_like(x, 0)
-    if y == -1:
-        # The processor's division traps at the smallest number by -1; the negation wraps.
-        return cast_like(x, -x)
-    return cast_like(x, x // y)
+    # The processor's division traps at zero, and at the smallest number by -1, whose negation
+    # wraps. Choosing the divisor leaves no branch, so that loops may be computed in vectors.
+    zero, negated = cast_like(x, 0), cast_like(x, -x)
+    made = cast_like(x, x // _safe(y))
+    return zero if y == 0 else negated if y == -1 else made
 
 
-@njit(**_OPTIONS)
+@kernel
 def remainder(x, y):
     """``x - y * floor(x / y)``, with the sign of ``y``; 0 for a zero ``y``."""
-    if y == 0 or y == -1:
-        return cast_like(x, 0)
-    return cast_like(x, x % y)
+    return cast_like(x, x % _safe(y))
 
 
-@njit(**_OPTIONS)
+@kernel
+def _safe(y):
+    """A divisor that does not trap: 1 for 0 and -1."""
+    one = cast_like(y, 1)
+    return one if y == 0 or y == -1 else y
+
+
+@kernel
 def power(x, n):
     """``x ** n`` by repeated squaring, wrapping at the dtype's width.
 
@@ -47,8 +49,8 @@ def power(x, n):
     """
     if n < 0:
         raise ValueError("Integers to negative integer powers are not allowed.")
-    one = uint64(1)
-    left = uint64(n)
+    one = np.uint64(1)
+    left = np.uint64(n)
     result = cast_like(x, 1)
     square = x
     while left > 0:

@@ -13,20 +13,13 @@ array([3, 1, 2, 0])
 
 import math
 
-from numba import njit
-
-from ._arrays import clear, new_array, new_copy
-from ._scalars import rounded
+from ._kernel import clear, exact_kernel, new_array, new_copy, rounded
 from .random import beta, binomial, bounded, interval, standard_gamma, standard_uniform
-
-# Without a word about it, Numba compiles a function with the fast mathematics of its first caller.
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
-
 
 # -- vectors of numbers ---------------------------------------------------------------------------
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def dirichlet(rng, count, alpha):
     """``Generator.dirichlet(alpha, count)``: normalized gamma draws, or sticks if all are small."""
     k = alpha.size
@@ -50,7 +43,7 @@ def dirichlet(rng, count, alpha):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _sticks(rng, alpha, made):
     """Pieces broken off a stick one after the other: gamma draws of tiny shapes are all zero."""
     k = alpha.size
@@ -72,7 +65,7 @@ def _sticks(rng, alpha, made):
         made[i, k - 1] = left
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def multinomial(rng, count, n, p):
     """``Generator.multinomial(n, p, count)``: one binomial draw after the other."""
     k = p.size
@@ -98,7 +91,7 @@ def multinomial(rng, count, n, p):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _total(p, count):
     """The sum with the rounding errors carried along (Kahan)."""
     if count <= 0:
@@ -115,7 +108,7 @@ def _total(p, count):
 # -- positions ------------------------------------------------------------------------------------
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _check(p):
     """Probabilities as ``Generator.choice`` takes them."""
     for j in range(p.size):
@@ -125,7 +118,7 @@ def _check(p):
         raise ValueError("choice: the probabilities do not sum to 1")
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _cumulated(p):
     made = new_array(0.0, p.size)
     total = 0.0
@@ -135,7 +128,7 @@ def _cumulated(p):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _position(edges, u, right):
     """Where ``u`` lies between ascending numbers, as ``searchsorted``."""
     low, high = 0, edges.size
@@ -148,7 +141,7 @@ def _position(edges, u, right):
     return low
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def categorical(rng, count, p):
     """Positions by the inverse of the distribution function; never behind the last one."""
     _check(p)
@@ -159,7 +152,7 @@ def categorical(rng, count, p):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def choice(rng, count, p):
     """Positions as in ``Generator.choice(p.size, count, p=p)``."""
     _check(p)
@@ -173,7 +166,7 @@ def choice(rng, count, p):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _counted(count):
     made = new_array(count, count)
     for i in range(count):
@@ -181,7 +174,7 @@ def _counted(count):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _shuffle(rng, x, first):
     """Swap each element, from the last one down to ``first``, with one not behind it."""
     for i in range(x.size - 1, first - 1, -1):
@@ -189,7 +182,7 @@ def _shuffle(rng, x, first):
         x[i], x[j] = x[j], x[i]
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def permutation(rng, count):
     """``Generator.permutation(count)``."""
     made = _counted(count)
@@ -199,7 +192,7 @@ def permutation(rng, count):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def subset(rng, count, n):
     """Different positions below ``n``, as ``Generator.choice(n, count, replace=False)``."""
     if count > n:
@@ -216,7 +209,7 @@ def subset(rng, count, n):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _floyd(rng, count, n):
     """Floyd's algorithm: a position met before gives way to the newest (Bentley, Comm. ACM 1987).
 
@@ -245,7 +238,7 @@ def _floyd(rng, count, n):
     return made
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def weighted_subset(rng, count, p):
     """Different positions, as ``Generator.choice(p.size, count, replace=False, p=p)``."""
     _check(p)

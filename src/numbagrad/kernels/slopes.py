@@ -8,17 +8,15 @@ Only derivatives of inverse distribution functions live here.
 
 import math
 
-from numba import float64, njit
+import numpy as np
 
-from ._pointers import call_special
-from ._scalars import float_like
+from ._kernel import call_special, exact_kernel, float_like
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 _EPSILON = 2.0**-53
 _MOST = 1_000_000
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def gamma_slope(a, x):
     """``dx/da`` for gamma draws of shape ``a``: with P(a, x) fixed it is -(dP/da) / (dP/dx).
 
@@ -27,7 +25,7 @@ def gamma_slope(a, x):
     Softw. 5, 1979), differentiated term by term.
     NaN for ``a <= 0``; 0 at ``x = 0``.
     """
-    shape, value = float64(a), float64(x)
+    shape, value = np.float64(a), np.float64(x)
     if not (shape > 0.0 and value >= 0.0):
         return float_like(x, math.nan)
     if value == 0.0:
@@ -38,7 +36,7 @@ def gamma_slope(a, x):
     return float_like(x, _by_fraction(shape, value, offset))
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _by_series(a, x, offset):
     """With s[n] = x**n / (a (a+1) ... (a+n)) and h[n] = 1/a + ... + 1/(a+n), P is x f sum(s).
 
@@ -57,7 +55,7 @@ def _by_series(a, x, offset):
     return x * total
 
 
-@njit(**_OPTIONS)
+@exact_kernel
 def _by_fraction(a, x, offset):
     """With 1 - P = x f h, and h a continued fraction by Lentz's method, with its derivative."""
     b = x + 1.0 - a

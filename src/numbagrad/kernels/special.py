@@ -10,23 +10,18 @@ Only functions of one or two real scalars live here; those that are vectorised a
 
 import math
 
-from numba import float64, njit
+import numpy as np
 
-from . import elementary
-from ._pointers import call_special
-from ._scalars import cast_like, float_like, float_like_both, floor, fmod, round_from_zero
-
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
-_LOG_2 = math.log(2.0)
+from ._kernel import call_special, cast_like, float_like, floor, fmod, kernel, round_from_zero
 
 
-@njit(**_OPTIONS)
+@kernel
 def round_half_away(x):
     """The nearest whole number, halves away from zero; keeps the dtype and the sign of zero."""
     return round_from_zero(x)
 
 
-@njit(**_OPTIONS)
+@kernel
 def floor_divide_float(x, y):
     """``np.floor_divide`` of two floats of one dtype.
 
@@ -49,7 +44,7 @@ def floor_divide_float(x, y):
     return cast_like(x, whole)
 
 
-@njit(**_OPTIONS)
+@kernel
 def remainder_float(x, y):
     """``np.mod`` of two floats of one dtype: the remainder with the sign of ``y``."""
     rest = fmod(x, y)
@@ -61,29 +56,19 @@ def remainder_float(x, y):
     return cast_like(x, rest)
 
 
-@njit(**_OPTIONS)
-def logaddexp2(x, y):
-    """``log2(2**x + 2**y)`` without overflow."""
-    a, b = float64(x), float64(y)
-    if a == b:
-        return float_like_both(x, y, a + 1.0)
-    tail = elementary.log1p(elementary.exp2(-abs(a - b)))
-    return float_like_both(x, y, max(a, b) + tail / _LOG_2)
-
-
-@njit(**_OPTIONS)
+@kernel
 def erfcx(x):
     """``exp(x**2) * erfc(x)`` without overflow or underflow for large ``x``."""
-    return float_like(x, call_special("erfcx", float64(x)))
+    return float_like(x, call_special("erfcx", np.float64(x)))
 
 
-@njit(**_OPTIONS)
+@kernel
 def erfcinv(x):
     """Inverse of `erfc`; infinite at 0 and 2, NaN beyond."""
-    return float_like(x, call_special("erfcinv", float64(x)))
+    return float_like(x, call_special("erfcinv", np.float64(x)))
 
 
-@njit(**_OPTIONS)
+@kernel
 def gamma(x):
     """Gamma function."""
-    return float_like(x, call_special("gamma", float64(x)))
+    return float_like(x, call_special("gamma", np.float64(x)))

@@ -15,10 +15,27 @@ from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY
 from .expressions import Expressions
 from .function import Writer
 from .layout import Kind, kind_of, numba_fields, numba_result, part_result, plain_fields
-from .values import BYTES, FLOATS, Array, Number, Unknown, llvm_type, memory_type
+from .values import (
+    BYTES,
+    FLOATS,
+    Array,
+    Module,
+    Number,
+    Unknown,
+    llvm_type,
+    memory_type,
+    number,
+)
 
 __all__ = ["FIRST_GROUP", "Arrays", "Borrowed", "Unit"]
 
+#: How arrays like another are made, and what they are filled with.
+_LIKE: dict[Any, tuple[Any, int | None]] = {
+    np.empty_like: (np.empty, None),
+    np.zeros_like: (np.zeros, None),
+    np.ones_like: (np.full, 1),
+    np.full_like: (np.full, None),
+}
 #: The number of the first group of attributes of this module's own.
 FIRST_GROUP = 100
 #: Structs of more fields have a name.
@@ -222,6 +239,15 @@ class Arrays(Expressions):
             self._fill(made, write.cast(fill, dtype))
         return made
 
+    def _allocation_like(
+        self, target: Any, fill: int | None, sample: Array, value: Number | None = None
+    ) -> Array:
+        """An array of the shape and the dtype of another."""
+        shape = tuple(Number("int64", extent, True) for extent in sample.shape)
+        dtype = Module(np.dtype(sample.dtype).type)
+        value = value if fill is None else number(fill)
+        return self._allocation(target, [shape, *([] if value is None else [value]), dtype])
+
     def _zero(self, array: Array, align: int | None = None) -> None:
         write = self.writer
         size = write.make(f"mul i64 {write.size_of(array.shape)}, {BYTES[array.dtype]}")
@@ -285,6 +311,8 @@ class Arrays(Expressions):
     def called(self, target: Any, arguments: Sequence[Any]) -> Any:
         if target in (np.empty, np.zeros, np.full):
             return self._allocation(target, arguments)
+        if target in _LIKE and isinstance(arguments[0], Array):
+            return self._allocation_like(*_LIKE[target], *arguments)
         if target is len and isinstance(arguments[0], Array):
             return Number("int64", arguments[0].shape[0], True)
         if any(not isinstance(a, (Number, Array)) for a in arguments):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from . import integers
 from .function import Writer
 from .values import (
     BYTES,
@@ -42,15 +43,18 @@ _INTRINSIC = {math.exp: "exp", math.log: "log", math.log10: "log10", math.sqrt: 
               math.sin: "sin", math.cos: "cos", math.fabs: "fabs", math.log2: "log2",
               np.floor: "floor", np.ceil: "ceil", np.trunc: "trunc", np.rint: "rint",
               np.log2: "log2", np.sqrt: "sqrt", np.exp: "exp", np.log: "log"}  # fmt: skip
-_LIBRARY = {
+_LIBRARY: dict[Any, str] = {
     f: f.__name__
     for f in (
         math.tan, math.asin, math.acos, math.atan, math.sinh, math.cosh, math.tanh, math.asinh,
         math.acosh, math.atanh, math.expm1, math.log1p,
     )
 }  # fmt: skip
+_LIBRARY |= {np.cbrt: "cbrt", math.gamma: "tgamma"}
 _LIBRARY_OF_TWO = {math.atan2: "atan2", math.hypot: "hypot"}
-_TESTS = (math.isnan, math.isinf, math.isfinite)
+_INTRINSIC_OF_TWO = {math.copysign: "copysign", math.pow: "pow"}
+_TESTS = {f: f.__name__ for f in (
+    math.isnan, math.isinf, math.isfinite, np.isnan, np.isinf, np.isfinite)}  # fmt: skip
 _SCALARS = {np.dtype(d).type: d for d in (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32",
     "float64")}  # fmt: skip
@@ -137,6 +141,8 @@ class Expressions:
                 return tuple(Number("int64", extent, True) for extent in owner.shape)
             if node.attr == "size":
                 return Number("int64", self.writer.size_of(owner.shape), True)
+            if node.attr == "dtype":
+                return Module(np.dtype(owner.dtype))
         elif isinstance(owner, Number):
             if node.attr == "real":
                 return owner
@@ -162,17 +168,21 @@ class Expressions:
             left, right = write.cast(left, "int64"), write.cast(right, "int64")
         if kind is ast.Div and is_integer(left.dtype) and is_integer(right.dtype):
             left, right = write.cast(left, "float64"), write.cast(right, "float64")
+        left, right = self._counted(left, right), self._counted(right, left)
         dtype = common(left.dtype, right.dtype)
-        a, b = write.cast(left, dtype).text, write.cast(right, dtype).text
+        left, right = write.cast(left, dtype), write.cast(right, dtype)
+        a, b = left.text, right.text
         type_ = llvm_type(dtype)
         if dtype in FLOATS:
             verb = "div" if kind is ast.Div else _ARITHMETIC.get(kind)
             if verb is None:
                 raise Unknown(f"{kind.__name__} of floats")
             return Number(dtype, write.make(f"f{verb} {write.flags}{type_} {a}, {b}"))
+        if kind in (ast.FloorDiv, ast.Mod):
+            return integers.divided(write, operator, left, right)
+        if kind in (ast.LShift, ast.RShift):
+            return integers.shifted(write, operator, left, right)
         natural = left.natural and right.natural
-        if kind in (ast.FloorDiv, ast.Mod) and dtype == "int64" and natural:
-            return self._divided("udiv" if kind is ast.FloorDiv else "urem", a, b)
         verb = _ARITHMETIC.get(kind) or _BITS.get(kind)
         if verb is None:
             raise Unknown(f"{kind.__name__} of integers")
@@ -180,12 +190,11 @@ class Expressions:
         natural |= kind is ast.Sub and self.least.get(left.text) == right.text
         return Number(dtype, write.make(f"{verb} {type_} {a}, {b}"), natural)
 
-    def _divided(self, verb: str, a: str, b: str) -> Number:
-        """The quotient or the rest of two integers that are not negative; 0 if one divides by 0."""
-        write = self.writer
-        none = write.make(f"icmp eq i64 {b}, 0")
-        divided = write.make(f"{verb} i64 {a}, {write.make(f'select i1 {none}, i64 1, i64 {b}')}")
-        return Number("int64", write.make(f"select i1 {none}, i64 0, i64 {divided}"), True)
+    def _counted(self, value: Number, other: Number) -> Number:
+        """A truth value beside a number as the integer 0 or 1."""
+        if value.dtype != "bool" or not (is_signed(other.dtype) or other.dtype == "float64"):
+            return value
+        return self.writer.cast(value, "int64")
 
     def _power(self, base: Number, exponent_node: ast.expr) -> Number:
         write = self.writer
@@ -226,10 +235,11 @@ class Expressions:
             return operand
         if isinstance(node.op, ast.USub) and operand.dtype in FLOATS:
             return Number(operand.dtype, write.make(f"fneg {write.flags}{type_} {operand.text}"))
-        if is_signed(operand.dtype):
-            wide = write.cast(operand, "int64").text
-            verb = "sub i64 0," if isinstance(node.op, ast.USub) else "xor i64 -1,"
-            return Number("int64", write.make(f"{verb} {wide}"))
+        if is_integer(operand.dtype):
+            # In the operand's own width, and only then in 64 bits.
+            verb = f"sub {type_} 0," if isinstance(node.op, ast.USub) else f"xor {type_} -1,"
+            made = Number(operand.dtype, write.make(f"{verb} {operand.text}"))
+            return write.cast(made, "int64" if is_signed(operand.dtype) else "uint64")
         raise Unknown(f"{type(node.op).__name__} of {operand.dtype}")
 
     def _Compare(self, node: ast.Compare) -> Number:
@@ -253,6 +263,14 @@ class Expressions:
                            for v in (left, right))  # fmt: skip
         if left.dtype == right.dtype:
             dtype = left.dtype
+        elif (
+            is_integer(left.dtype)
+            and is_signed(left.dtype) != is_signed(right.dtype)
+            and (is_integer(right.dtype))
+        ):
+            left, right = (write.cast(v, "int64" if is_signed(v.dtype) else "uint64")
+                           for v in (left, right))  # fmt: skip
+            return integers.compared(write, _SIGNED[kind], left, right)
         else:
             dtype = common(left.dtype, right.dtype)
         a, b = write.cast(left, dtype).text, write.cast(right, dtype).text
@@ -437,11 +455,11 @@ class Expressions:
             return self._intrinsic(_INTRINSIC[target], floats[0].dtype, floats)
         if len(floats) == 1 and target in _LIBRARY:
             return self._library(_LIBRARY[target], floats[0].dtype, floats)
-        if len(floats) == 2 and (target in _LIBRARY_OF_TWO or target is math.copysign):
+        if len(floats) == 2 and (target in _LIBRARY_OF_TWO or target in _INTRINSIC_OF_TWO):
             dtype = common(floats[0].dtype, floats[1].dtype)
             floats = [self.writer.cast(v, dtype) for v in floats]
-            if target is math.copysign:
-                return self._intrinsic("copysign", dtype, floats)
+            if target in _INTRINSIC_OF_TWO:
+                return self._intrinsic(_INTRINSIC_OF_TWO[target], dtype, floats)
             return self._library(_LIBRARY_OF_TWO[target], dtype, floats)
         return None
 
@@ -450,7 +468,7 @@ class Expressions:
         if value.dtype in FLOATS:
             return self._intrinsic("fabs", value.dtype, [value])
         if not is_signed(value.dtype):
-            return None
+            return write.cast(value, "int64") if value.dtype == "bool" else value
         type_ = llvm_type(value.dtype)
         name = f"llvm.abs.{type_}"
         self.declared[name] = f"declare {type_} @{name}({type_}, i1)"
@@ -458,14 +476,15 @@ class Expressions:
         return Number(value.dtype, write.make(text))
 
     def _classified(self, target: Any, value: Number) -> Number | None:
+        test = _TESTS[target]
         if value.dtype not in FLOATS:
-            return None
+            return number(test == "isfinite")
         write, type_ = self.writer, llvm_type(value.dtype)
-        if target is math.isnan:
+        if test == "isnan":
             return Number("bool", write.make(f"fcmp uno {type_} {value.text}, {value.text}"))
         size = self._intrinsic("fabs", value.dtype, [value])
         infinite = number(math.inf, value.dtype).text
-        how = "oeq" if target is math.isinf else "olt"
+        how = "oeq" if test == "isinf" else "olt"
         return Number("bool", write.make(f"fcmp {how} {type_} {size.text}, {infinite}"))
 
     def _intrinsic(self, name: str, dtype: str, arguments: Sequence[Number]) -> Number:

@@ -16,8 +16,8 @@ from types import FunctionType
 from typing import Any
 
 from ...kernels import _small, threads
-from ...kernels._kernel import ByDtype, Named, Primitive
-from ...kernels.symbols import PREFIX
+from ...kernels._kernel import ByDtype, Draw, Kernel, Named, Primitive
+from ...kernels.symbols import PREFIX, RANDOM
 from ..runtime import FAILED_KERNEL
 from .arrays import Arrays
 from .layout import kind_of, part_result, plain_fields
@@ -26,6 +26,10 @@ from .values import FLOATS, Array, Module, Number, Unknown, llvm_type
 __all__ = ["Kernels", "definition"]
 
 _LETTER = {"float32": "s", "float64": "d"}
+#: What NumPy's routines take and return, and how C passes that.
+_OF_DRAWS = {"d": ("float64", "double"), "i": ("int64", "i64"), "b": ("bool", "i32")}
+#: More than what NumPy's binomial draws keep of their parameters, in words.
+_SCRATCH = 32
 
 
 @lru_cache(maxsize=256)
@@ -63,12 +67,15 @@ class Kernels(Arrays):
         if isinstance(target, Primitive):
             made = getattr(self, f"_{target.__name__}_made")(*arguments)
             return made
+        if isinstance(target, Draw):
+            return self._drawn(target.routine, *arguments)
         if isinstance(target, ByDtype):
             dtypes = {a.dtype for a in arguments if isinstance(a, Array)}
             if len(dtypes) != 1:
                 raise Unknown(f"{target} of {sorted(dtypes)}")
             target = target.of(dtypes.pop())
-        return self._kernel(target.function, arguments, self.unit.flags)
+        exact = isinstance(target, Kernel) and target.exact
+        return self._kernel(target.function, arguments, "" if exact else self.unit.flags)
 
     def _kernel(self, function: FunctionType, arguments: Sequence[Any], flags: str) -> Any:
         kinds = [kind_of(a) for a in arguments]
@@ -115,6 +122,61 @@ class Kernels(Arrays):
 
     def _cast_like_made(self, sample: Any, value: Number) -> Number:
         return self.writer.cast(value, sample.dtype)
+
+    def _float_like_made(self, sample: Number, value: Number) -> Number:
+        single = sample.dtype == "float32"
+        return self.writer.cast(value, "float32" if single else "float64")
+
+    def _floor_made(self, x: Number) -> Number:
+        return self._intrinsic("floor", x.dtype, [x])
+
+    def _round_from_zero_made(self, x: Number) -> Number:
+        return self._intrinsic("round", x.dtype, [x])
+
+    def _rounded_made(self, x: Number) -> Number:
+        return self._intrinsic("arithmetic.fence", x.dtype, [x])
+
+    def _fmod_made(self, x: Number, y: Number) -> Number:
+        text = self.writer.make(f"frem {llvm_type(x.dtype)} {x.text}, {y.text}")
+        return Number(x.dtype, text)
+
+    def _stands_before_made(self, x: Number, y: Number) -> Number:
+        write = self.writer
+        less = self._comparison(ast.Lt(), x, y)
+        if x.dtype not in FLOATS:
+            return Number("bool", less)
+        type_ = llvm_type(x.dtype)
+        nan = write.make(f"fcmp uno {type_} {y.text}, {y.text}")
+        good = write.make(f"fcmp ord {type_} {x.text}, {x.text}")
+        last = write.make(f"and i1 {nan}, {good}")
+        return Number("bool", write.make(f"or i1 {less}, {last}"))
+
+    def _call_special_made(self, routine: Module, x: Number) -> Number:
+        name, x = f"{PREFIX}{routine.target}", self.writer.cast(x, "float64")
+        # The integer is Cython's "skip dispatch", which functions outside a class ignore.
+        self.declared[name] = f"declare double @{name}(double, i32) #1"
+        return Number("float64", self.writer.make(f"call double @{name}(double {x.text}, i32 0)"))
+
+    def _drawn(self, routine: str, rng: Number, *numbers: Number) -> Number:
+        """One draw by NumPy's routine."""
+        write = self.writer
+        returns, takes = RANDOM[routine][0], RANDOM[routine][1:]
+        given, rest = [f"i64 {write.cast(rng, 'int64').text}"], list(numbers)
+        for letter in takes:
+            if letter == "s":  # cleared, so that what it keeps is set up anew
+                scratch = write.slot(write.label("scratch."), f"[{_SCRATCH} x i64]")
+                write.put(f"store [{_SCRATCH} x i64] zeroinitializer, ptr {scratch}")
+                given.append(f"ptr {scratch}")
+                continue
+            dtype, type_ = _OF_DRAWS[letter]
+            text = write.cast(rest.pop(0), dtype).text
+            given.append(
+                f"{type_} {write.make(f'zext i1 {text} to i32') if letter == 'b' else text}"
+            )
+        name, (dtype, type_) = f"{PREFIX}{routine}", _OF_DRAWS[returns]
+        types = ", ".join(item.split(" ", 1)[0] for item in given)
+        self.declared[name] = f"declare {type_} @{name}({types})"
+        return Number(dtype, write.make(f"call {type_} @{name}({', '.join(given)})"))
 
     def _call_blas_made(self, routine: Module, *arguments: Any) -> tuple[Any, ...]:
         self._outside_routine(routine.target, arguments, [])

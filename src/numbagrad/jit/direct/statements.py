@@ -10,17 +10,17 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...kernels.inlined import EXTREMES, Inlined
 from ...records import field, record
 from .arrays import FIRST_GROUP, Borrowed, Unit
-from .expressions import unified, whole
+from .expressions import unified
 from .given import Given
 from .kernels import Kernels, definition
 from .layout import Kind, fields_of, kind_of, parameter
+from .mentions import count_sets, last_mentions
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
 __all__ = ["Translated", "translate"]
@@ -230,7 +230,7 @@ class _Body(Kernels, Given):
         self.node = function
         self.kinds = kinds
         self.slotted = slotted
-        self.sets = _count_sets(function)
+        self.sets = count_sets(function)
         self.places: dict[str, Any] = {}
         #: The slots of references by the name that took them.
         self.holders: dict[str, str] = {}
@@ -251,7 +251,7 @@ class _Body(Kernels, Given):
                 self._assign(name, made)
             else:
                 self.variables[name] = made
-        self._last = _last_mentions(self.node.body)
+        self._last = last_mentions(self.node.body)
         self.fetch_given()
         self._body(self.node.body, top=True)
         if not write.closed and self.results is None:
@@ -264,7 +264,11 @@ class _Body(Kernels, Given):
         entry = ["entry:", "  %status = alloca i32", *(f"  {line}" for line in slots)]
         entry += [f"  store ptr null, ptr {owner}" for owner in self.owners]
         linkage = "define" if symbol == _MAIN else "define internal"
-        head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) #0 {{"
+        # A kernel of numbers is called in loops, which are vectorised if it is inlined.
+        kernel = self.namespace is not self.unit.namespace
+        numbers = all(ndim is None for _, ndim in self.kinds)
+        how = "nounwind" if kernel and numbers else "#0"
+        head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) {how} {{"
         return "\n".join([head, *entry, *write.lines, "}\n"])
 
     def _release_all(self) -> list[str]:
@@ -459,27 +463,50 @@ class _Body(Kernels, Given):
                 and not node.orelse):  # fmt: skip
             raise Unknown(ast.unparse(node))
         bounds = [self.writer.cast(self.number(a), "int64") for a in call.args]
-        step = whole(call.args[2]) if len(bounds) == 3 else 1
-        if not step:
-            raise Unknown(ast.unparse(node))
+        step = bounds[2] if len(bounds) == 3 else number(1)
         begin = bounds[0] if len(bounds) > 1 else number(0)
         end = bounds[1] if len(bounds) > 1 else bounds[0]
         self._loop(node.target.id, begin, end.text, step, node.body)
 
-    def _loop(self, name: str, begin: Number, end: str, by: int, body: Sequence[ast.stmt]) -> None:
+    def _goes_on(self, at: str, end: str, step: Number) -> str:
+        """The condition under which a loop does another step."""
         write = self.writer
+        if step.text.lstrip("-").isdigit():
+            return write.make(f"icmp {'sgt' if step.text[0] == '-' else 'slt'} i64 {at}, {end}")
+        up = write.make(f"icmp sgt i64 {step.text}, 0")
+        before, behind = (write.make(f"icmp {how} i64 {at}, {end}") for how in ("slt", "sgt"))
+        return write.make(f"select i1 {up}, i1 {before}, i1 {behind}")
+
+    def _check_step(self, step: Number) -> bool:
+        """Stop at a loop that would not end; whether the loop goes up for sure."""
+        if step.text == "0":
+            raise Unknown("a loop with step 0")
+        if step.text.lstrip("-").isdigit():
+            return step.text[0] != "-"
+        write = self.writer
+        bad, good = write.label("bad"), write.label("good")
+        write.branch(write.make(f"icmp eq i64 {step.text}, 0"), bad, good, rare=True)
+        write.start(bad)
+        self.raised(ValueError, "range() arg 3 must not be zero")
+        write.start(good)
+        return False
+
+    def _loop(
+        self, name: str, begin: Number, end: str, by: Number, body: Sequence[ast.stmt]
+    ) -> None:
+        write = self.writer
+        up = self._check_step(by)
         counter = write.slot(write.label("count."), "i64")
         head, inside, step, after = (write.label(s) for s in ("head", "body", "step", "after"))
         write.put(f"store i64 {begin.text}, ptr {counter}")
         write.start(head)
         at = write.make(f"load i64, ptr {counter}")
-        compared = "slt" if by > 0 else "sgt"
-        write.branch(write.make(f"icmp {compared} i64 {at}, {end}"), inside, after)
+        write.branch(self._goes_on(at, end, by), inside, after)
         write.start(inside)
         self.loops.append((step, after))
         self.scopes.append([])
-        place = Number("int64", at, begin.natural and by > 0)
-        if by > 0:
+        place = Number("int64", at, begin.natural and up)
+        if up:
             self.least[at] = begin.text
         if name in self._loop_only and name not in self.slotted:
             self.variables[name] = place
@@ -492,7 +519,7 @@ class _Body(Kernels, Given):
         self.loops.pop()
         write.start(step)
         never = "nuw nsw" if place.natural else "nsw"
-        write.put(f"store i64 {write.make(f'add {never} i64 {at}, {by}')}, ptr {counter}")
+        write.put(f"store i64 {write.make(f'add {never} i64 {at}, {by.text}')}, ptr {counter}")
         write.end(f"br label %{head}")
         write.start(after)
 
@@ -541,13 +568,30 @@ class _Body(Kernels, Given):
         made = self.value(node.value) if node.value is not None else ()
         self._return(made if isinstance(made, tuple) else (made,))
 
+    def _widened(self, k: int, value: Any) -> Any:
+        """The result at a place in the dtype that all results there need."""
+        wider = self.slotted.get(f"result {k}")
+        return self.writer.cast(value, wider) if wider else value
+
+    def _widen(self, known: Sequence[Kind], others: Sequence[Kind]) -> None:
+        """Begin again, with numbers that are returned in several dtypes in one."""
+        if [ndim for _, ndim in known] != [ndim for _, ndim in others]:
+            raise Unknown("results of different types")
+        for k, ((one, ndim), (other, _)) in enumerate(zip(known, others, strict=True)):
+            if one != other:
+                if ndim is not None:
+                    raise Unknown("results of different types")
+                self.slotted[f"result {k}"] = unified(one, other)
+        raise _Again
+
     def _return(self, values: Sequence[Any]) -> None:
         write = self.writer
+        values = [self._widened(k, value) for k, value in enumerate(values)]
         kinds = [kind_of(value) for value in values]
         if self.results is None:
             self.results = kinds
         elif self.results != kinds:
-            raise Unknown("results of different types")
+            self._widen(self.results, kinds)
         values = self.deliver_given(values)
         struct = self.unit.struct([t for kind in kinds for t in fields_of(kind)])
         position = 0
@@ -566,52 +610,3 @@ class _Body(Kernels, Given):
                 write.put(f"store {type_} {text}, ptr {write.make(place)}")
                 position += 1
         self._stop("0")
-
-
-def _nodes(root: ast.AST) -> list[ast.AST]:
-    """What ``ast.walk`` goes through, in any order, in a third of the time."""
-    found = [root]
-    for node in found:
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                found.append(value)
-            elif type(value) is list:
-                found += value
-    return found
-
-
-class _Sets(Counter[str]):
-    """How often each name is set; ``loops`` are those that only loops set."""
-
-    loops: set[str]
-
-
-def _count_sets(function: ast.FunctionDef) -> _Sets:
-    found = _Sets()
-    loops: Counter[str] = Counter()
-    for node in _nodes(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found[node.id] += 1
-        if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
-            loops[node.target.id] += 1
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            found[node.target.id] += 1
-    parameters = {a.arg for a in function.args.args}
-    for name in parameters & set(found):
-        found[name] += 1
-    found.loops = {n for n, times in loops.items() if found[n] == times and n not in parameters}
-    return found
-
-
-def _last_mentions(body: Sequence[ast.stmt]) -> dict[int, list[str]]:
-    """The names that are mentioned for the last time in each statement of a function."""
-    last: dict[str, int] = {}
-    for position, statement in enumerate(body):
-        for node in _nodes(statement):
-            if isinstance(node, ast.Name):
-                last[node.id] = position
-    found: dict[int, list[str]] = {}
-    for name, position in last.items():
-        found.setdefault(position, []).append(name)
-    return found
