@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _show() -> None:
     rows = cache.entries()
     total = sum(size for _, size, _ in rows)
+    rows = [row for row in rows if row[0].suffix == ".code"]
     print(f"{cache.directory()}: {len(rows)} functions, {total / 1024:.0f} KiB")
     for path, size, used in rows[:20]:
         last = datetime.datetime.fromtimestamp(used).isoformat(" ", "minutes")

@@ -5,9 +5,13 @@
 
 import importlib.util
 import sys
+import time
 from types import ModuleType
 
-__all__ = ["lazy_module", "module_name"]
+__all__ = ["SINCE", "lazy_module", "module_name"]
+
+#: When this process imported the package, in nanoseconds: files that are younger are not what runs.
+SINCE = time.time_ns()
 
 
 def lazy_module(full: str) -> ModuleType:

@@ -1,46 +1,49 @@
-"""From outputs to something callable on arrays: rewrite, plan, print, compile, with times taken."""
+"""From outputs to something callable on arrays: rewrite, plan, print, compile, with times taken.
+
+Where the disk cache knows the graph as the user gave it none of that is done, and nothing that does
+it is imported, until somebody asks for what only it can tell.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from numpy.random import Generator
 
-from ..codegen.emit import Emitted, emit
-from ..codegen.outline import STRAIGHT
-from ..codegen.plan import plan
-from ..codegen.portions import in_stages
-from ..codegen.program import Program
-from ..config import config
-from ..errors import ObjectModeWarning
+from ..config import Settings, config, using
 from ..graph.basic import Variable
-from ..graph.fgraph import FunctionGraph
 from ..graph.generators import copy_generator
-from ..graph.traverse import rebuild_graph, toposort
+from ..graph.traverse import rebuild_graph
 from ..jit import build as jit
 from ..jit import simd
 from ..lazy import lazy_module
 from ..ops.interpret import interpret
-from ..ops.kinds import Declared
-from ..rewrite import rewrite
-from ..rewrite.branches import enclosed
 from .collection import uncollected
-from .generators import separate
+from .identity import Identity, identify
 from .modes import Mode
 from .wrapper import fail, refuse
 
 if TYPE_CHECKING:
+    from ..codegen.emit import Emitted
+    from ..codegen.program import Program
+    from ..graph.fgraph import FunctionGraph
     from ..jit.build import Built
+    from .lowering import Lowered
     from .threads import Staged
 
 __all__ = ["CompileReport", "Compiled", "compile_graph", "simd_report"]
 
 #: Executed when a function is first shared out.
-threads = lazy_module("numbagrad.function.threads")
+sharing = lazy_module("numbagrad.function.threads")
+#: Executed when a graph is rewritten and printed: not where what became of it is found on disk.
+lowering = lazy_module("numbagrad.function.lowering")
+kept = lazy_module("numbagrad.function.kept")
+
+_lock = threading.RLock()
 
 
 @dataclass
@@ -50,8 +53,9 @@ class CompileReport:
     Attributes
     ----------
     seconds : dict
-        ``rewriting``, ``planning``, ``printing``, ``typing``, ``llvm``; with threads ``stages``,
-        what is done for them.
+        ``lookup`` (whether the disk cache knows the graph), ``rewriting``, ``planning``,
+        ``printing``, ``typing``, ``llvm``; with threads ``stages``, what is done for them. Stages
+        that were not necessary took 0.
     nodes : int
         How many nodes the rewritten graph has.
     functions : int
@@ -95,22 +99,28 @@ class Compiled:
         ``constants``; in reference mode only.
     built : Built or None
         Machine code.
-    fgraph : FunctionGraph
-        The rewritten graph.
-    program : Program or None
-        ``None`` in reference mode.
+    source : str or None
+        The printed source; ``None`` in reference mode.
+    lowered : Lowering
+        The rewritten graph, its Program and what was printed, made when they are first asked for.
+    constants : list of ndarray
+        The arrays that are passed behind everything else.
+    copies : sequence of int
+        For each argument behind the shared values the generator that it is a copy of.
+    ends : sequence
+        For each result the argument that it is the generator of, after its draws; None for others.
     staged : Staged or None
         The same in stages that several threads share, if that was asked for.
     """
 
     core: Callable[..., Any] | None
     built: Built | None
-    fgraph: FunctionGraph
-    program: Program | None
-    emitted: Emitted | None
+    source: str | None
     report: CompileReport
-    #: For each argument behind the shared values the generator that it is a copy of.
+    later: _Later
+    constants: Sequence[Any] = ()
     copies: Sequence[int] = ()
+    ends: Sequence[int | None] = ()
     staged: Staged | None = None
 
     @property
@@ -125,9 +135,22 @@ class Compiled:
         return _core(self.built, own), own
 
     @property
-    def constants(self) -> list[Any]:
-        """The arrays that are passed behind everything else."""
-        return self.program.constants if self.program is not None else []
+    def fgraph(self) -> FunctionGraph:
+        """The rewritten graph."""
+        made: FunctionGraph = self.later.now.fgraph
+        return made
+
+    @property
+    def program(self) -> Program | None:
+        """What was printed; ``None`` in reference mode."""
+        made: Program | None = None if self.built is None else self.later.now.program
+        return made
+
+    @property
+    def emitted(self) -> Emitted | None:
+        """As it was printed; ``None`` in reference mode."""
+        made: Emitted | None = None if self.built is None else self.later.now.emitted
+        return made
 
     @property
     def failures(self) -> list[Any]:
@@ -162,40 +185,99 @@ def compile_graph(
     # An input may be computed in the user's graph; here it is given, and nothing is behind it.
     given = {v: v.clone() for v in inputs if v.owner is not None}
     inputs = [given.get(v, v) for v in inputs]
-    outputs = enclosed(rebuild_graph(outputs, given), inputs)
+    outputs = rebuild_graph(outputs, given) if given else list(outputs)
     report = CompileReport()
     clock = _Clock(report)
-    optimized = clock("rewriting", rewrite, list(outputs), list(inputs), mode.optimize)
-    copies: Sequence[int] = ()
-    if mode.linker != "reference":
-        separated = separate(inputs, optimized)
-        inputs, optimized = [*inputs, *separated.copies], separated.outputs
-        copies = separated.sources
-    fgraph = FunctionGraph(list(inputs), list(optimized), clone=False)
-    report.nodes = len(fgraph.apply_nodes)
+    later = _Later(inputs, outputs, name, mode)
+    identity = None
+    if config.cache and mode.linker == "numba" and not mode.parallel:
+        identity = clock("lookup", identify, inputs, outputs, name, mode, strict, as_list)
+        found = clock("lookup", _found, identity, later, report)
+        if found is not None:
+            made: Compiled = found
+            return made
+    lowered = later.made = lowering.lower(inputs, outputs, name, mode, clock)
+    report.nodes = len(lowered.fgraph.apply_nodes)
     if mode.linker == "reference":
-        return Compiled(_Interpreted(inputs, optimized), None, fgraph, None, None, report)
-    _warn_of_callbacks(optimized)
-    program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
-    straight = STRAIGHT if config.compiler == "direct" else 1
-    emitted = clock("printing", emit, program, config.statement_cap, straight)
-    report.functions = 1 + len(emitted.helpers)
-    report.lines = emitted.source.count("\n")
-    shapes = [*(v.type.shape for v in inputs), *(c.shape for c in program.constants)]
+        core = _Interpreted(inputs, lowered.fgraph.outputs)
+        return Compiled(core, None, None, report, later, ends=lowered.ends)
+    program, emitted = lowered.program, lowered.emitted
+    _count(report, emitted.source, emitted.helpers)
+    shapes = [*(v.type.shape for v in lowered.fgraph.inputs), *(c.shape for c in program.constants)]
     exact = [*strict, *[False] * (len(shapes) - len(strict))]
     level = 1 if mode.optimize == "fast_compile" else 3
     built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list, level)
     report.seconds.update(built.seconds)
     report.cache = built.cache
+    if identity is not None and built.key is not None:
+        row = emitted.source, emitted.name, list(emitted.helpers), report.nodes
+        ends = list(lowered.copies), lowered.ends
+        kept.remember(identity, kept.Kept(built.key, *row, *ends, program.constants))
     staged = None
     if mode.parallel:
         staged = clock("stages", _in_stages, program, mode, built, as_list)
-    return Compiled(None, built, fgraph, program, emitted, report, copies, staged)
+    return Compiled(
+        None, built, emitted.source, report, later, program.constants, lowered.copies,
+        lowered.ends, staged,
+    )  # fmt: skip
+
+
+def _found(identity: Identity | None, later: _Later, report: CompileReport) -> Compiled | None:
+    """What the disk cache has of a graph, machine code and all else that a call needs."""
+    known = kept.look_up(identity) if identity is not None else None
+    if known is None:
+        return None
+    mode = later.mode
+    built = jit.again(known.code, lambda: (later.now.program, later.now.emitted, mode.fastmath))
+    if built is None:
+        return None
+    _count(report, known.source, known.helpers)
+    report.nodes = known.nodes
+    report.seconds.update(dict.fromkeys(("rewriting", "planning", "printing"), 0.0))
+    report.seconds.update(built.seconds)
+    report.cache = built.cache
+    return Compiled(
+        None, built, known.source, report, later, known.constants, known.sources, known.ends
+    )
+
+
+def _count(report: CompileReport, source: str, helpers: Sequence[str]) -> None:
+    report.functions = 1 + len(helpers)
+    report.lines = source.count("\n")
+
+
+class _Later:
+    """A graph that is rewritten and printed when that is first asked for, as it was to be then.
+
+    The settings are those with which it was compiled.
+    """
+
+    def __init__(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], name: str | None, mode: Mode
+    ):
+        self.inputs = inputs
+        self.outputs = outputs
+        self.name = name
+        self.mode = mode
+        self.settings = {f.name: getattr(config, f.name) for f in fields(Settings)}
+        self.made: Lowered | None = None
+
+    @property
+    def now(self) -> Lowered:
+        """What is made of it."""
+        with _lock:
+            if self.made is None:
+                clock = _Clock(CompileReport())
+                with using(**self.settings):
+                    self.made = lowering.lower(
+                        self.inputs, self.outputs, self.name, self.mode, clock, quiet=True
+                    )
+        return self.made
 
 
 def _in_stages(program: Program, mode: Mode, whole: Built, as_list: bool) -> Staged | None:
     """The Program for several threads, or None where nothing in it can be shared out."""
-    stages = in_stages(program)
+    stages = lowering.in_stages(program)
     if stages is None:
         return None
     made = []
@@ -204,13 +286,13 @@ def _in_stages(program: Program, mode: Mode, whole: Built, as_list: bool) -> Sta
         shapes = [(None,) * ndim for _, _, ndim in part.parameters]
         # The last one's results are those of the call.
         several = as_list if stage is stages[-1] else len(part.results) != 1
-        emitted = emit(part, config.statement_cap)
+        emitted = lowering.print_part(part)
         strict = [False] * len(shapes)
         made.append(jit.build(part, emitted, mode.fastmath, shapes, strict, several))
     own = all(built.enter is not None for built in [whole, *made])
     rows = [(stage, _core(built, own)) for stage, built in zip(stages, made, strict=True)]
     names = [name for name, _, _ in program.parameters]
-    return threads.Staged(rows, names, _core(whole, own), own)
+    return sharing.Staged(rows, names, _core(whole, own), own)
 
 
 def _core(built: Built, own: bool) -> Callable[..., Any]:
@@ -243,9 +325,10 @@ class _Clock:
         self.report = report
 
     def __call__(self, stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        seconds = self.report.seconds
         begin = time.perf_counter()
         made = function(*arguments)
-        self.report.seconds[stage] = time.perf_counter() - begin
+        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - begin
         return made
 
 
@@ -268,16 +351,3 @@ class _Interpreted:
 def _own(value: Any) -> Any:
     """A value that later calls do not change."""
     return copy_generator(value) if isinstance(value, Generator) else value.copy()
-
-
-def _warn_of_callbacks(outputs: Sequence[Variable]) -> None:
-    for node in toposort(outputs):
-        if not isinstance(node.op, Declared) and getattr(node.op, "kind", None) is None:
-            warnings.warn(
-                f"{node.op} has no Numba template: the compiled function calls its perform "
-                "through the interpreter, which takes microseconds a call, holds the GIL and "
-                "keeps loops around it from being fused. Declare it as one of the kinds in "
-                "numbagrad.ops.kinds to avoid that.",
-                ObjectModeWarning,
-                stacklevel=6,
-            )

@@ -116,7 +116,7 @@ class Calling:
         maker, compiled = self.maker, self.maker.compiled
         results = [
             ("generator" if is_generator(v) else v.type.dtype, v.type.ndim)
-            for v in maker.fgraph.outputs
+            for v in maker.unoptimized
         ]
         core, finished = compiled.called
         hidden = [

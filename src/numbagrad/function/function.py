@@ -205,17 +205,18 @@ class Maker:
 
     def plan_generators(self) -> Plan | None:
         """What a call does with generators; None if there are none, or nothing is compiled."""
-        if self.compiled.program is None:
+        if self.compiled.built is None:
             return None
         first = len(self.inputs)
         places = {v: first + k for k, v in enumerate(self.shared)}
-        results = self.fgraph.outputs
-        targets: list[int | None] = [None] * len(results)
-        begin = len(results) - len(self.updated) - len(self.next_defaults)
+        ends = self.compiled.ends
+        targets: list[int | None] = [None] * len(ends)
+        begin = len(ends) - len(self.updated) - len(self.next_defaults)
         for k, variable in enumerate(self.updated):
             targets[begin + k] = places.get(variable, -1)
         kept = [s.mutable for s in self.inputs] + [False] * len(self.shared)
-        return plan_of(self.fgraph.inputs, self.compiled.copies, results, kept, targets)
+        drawn = [is_generator(v) for v in (*(s.variable for s in self.inputs), *self.shared)]
+        return plan_of(drawn, self.compiled.copies, ends, kept, targets)
 
     @property
     def extra(self) -> int:
@@ -374,10 +375,10 @@ class Function:
     @property
     def source(self) -> str:
         """The Python source of the compiled function."""
-        emitted = self.maker.compiled.emitted
-        if emitted is None:
+        source = self.maker.compiled.source
+        if source is None:
             raise NumbagradError("A function in reference mode has no source: nothing is printed")
-        return emitted.source
+        return source
 
     @property
     def jitted(self) -> Any:

@@ -16,7 +16,7 @@ from ..graph.traverse import toposort
 from ..ops.chains import generator_before, generator_root, is_generator, refuse_second_uses
 from ..records import field, record
 
-__all__ = ["Plan", "Separated", "is_generator", "locked", "plan_of", "separate"]
+__all__ = ["Plan", "Separated", "ends_of", "is_generator", "locked", "plan_of", "separate"]
 
 
 # -- one chain of draws for each generator --------------------------------------------------------
@@ -143,10 +143,16 @@ class Plan:
     results: list[tuple[int, bool] | None]
 
 
+def ends_of(arguments: Sequence[Variable], results: Sequence[Variable]) -> list[int | None]:
+    """For each result the position of the generator whose draws end in it; None for others."""
+    place = {v: k for k, v in enumerate(arguments)}
+    return [place[generator_root(v)] if is_generator(v) else None for v in results]
+
+
 def plan_of(
-    arguments: Sequence[Variable],
+    arguments: Sequence[bool],
     sources: Sequence[int],
-    results: Sequence[Variable],
+    ends: Sequence[int | None],
     kept: Sequence[bool],
     targets: Sequence[int | None],
 ) -> Plan | None:
@@ -154,26 +160,25 @@ def plan_of(
 
     Parameters
     ----------
-    arguments : sequence of Variable
-        The inputs, shared variables and copies in the rewritten graph, in order.
+    arguments : sequence of bool
+        For each input and shared variable, in order, whether it is a generator.
     sources : sequence of int
-        What each of the copies, which come last, is a copy of.
-    results : sequence of Variable
-        The results of the rewritten graph.
+        What each of the copies, which come behind them, is a copy of.
+    ends : sequence
+        As of `ends_of`.
     kept : sequence of bool
         For each argument, whether the user allows that it is advanced where it is.
     targets : sequence
         For each result the position of the shared variable that it is stored into, or None.
     """
-    place = {v: k for k, v in enumerate(arguments)}
-    first_copy = len(arguments) - len(sources)
-    ends = [place[generator_root(v)] if is_generator(v) else None for v in results]
+    first_copy = len(arguments)
     in_place = {e for e, t in zip(ends, targets, strict=True) if e is not None and e == t}
     rows: dict[int, tuple[int, bool]] = {}
-    for k, v in enumerate(arguments):
-        if is_generator(v):
-            source = sources[k - first_copy] if k >= first_copy else k
-            rows[k] = (source, k in in_place or (k < first_copy and kept[k]))
+    for k, drawn in enumerate(arguments):
+        if drawn:
+            rows[k] = k, k in in_place or kept[k]
+    for k, source in enumerate(sources, first_copy):
+        rows[k] = source, k in in_place
     if not rows:
         return None
     # An object is handed out once: to its shared variable, else to the first that asks.

@@ -11,19 +11,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..codegen.emit import Emitted, emit
-from ..codegen.program import Program
 from ..config import config
 from ..kernels._elementary import CALLED
+from ..lazy import lazy_module
 from ..records import record
 from . import cache, numbas, objects, vectors
 from .content import key_of
 from .machine import Loaded, MissingSymbolError, supported
 from .signature import ENTRY, Argument
 
-__all__ = ["Built", "bind_constants", "build"]
+if TYPE_CHECKING:
+    from ..codegen.emit import Emitted
+    from ..codegen.program import Program
+
+__all__ = ["Built", "again", "bind_constants", "build"]
+
+#: Printing: what was compiled before is printed again for Numba alone.
+emit = lazy_module("numbagrad.codegen.emit")
 
 _lock = threading.RLock()
 
@@ -41,6 +47,8 @@ class Built:
         where only the dispatcher can be called.
     cache : {"hit", "miss", "off"}
         Whether the machine code came from the disk cache.
+    key : str or None
+        What the disk cache knows it by.
     """
 
     seconds: dict[str, float]
@@ -48,6 +56,7 @@ class Built:
     _make: Callable[[], Any]
     _dispatcher: Any = None
     cache: str = "off"
+    key: str | None = None
 
     @property
     def dispatcher(self) -> Any:
@@ -95,11 +104,7 @@ def build(
     """
 
     def make() -> Any:
-        # Numba takes far longer for one long function than for several.
-        long = emitted.source.count("\n") > config.statement_cap
-        whole = long and not emitted.helpers and "objmode" not in emitted.source
-        short = emit(program, config.statement_cap, 1) if whole else emitted
-        return numbas.dispatcher(program, short, fastmath)
+        return _for_numba(program, emitted, fastmath)
 
     begin = time.perf_counter()
     if config.compiler == "direct" and supported() and "objmode" not in emitted.source:
@@ -116,7 +121,7 @@ def build(
             loaded = _from_cache(key)
             if loaded is not None:
                 seconds = {"typing": 0.0, "llvm": time.perf_counter() - begin}
-                return Built(seconds, _Enter(loaded), make, None, "hit")
+                return Built(seconds, _Enter(loaded), make, None, "hit", key)
             try:
                 translated = objects.translated(program, emitted, fastmath, make, kept)
                 typed = time.perf_counter()
@@ -129,10 +134,38 @@ def build(
                 if key is not None:
                     cache.store(key, stored)
                 state = "off" if key is None else "miss"
-                return Built(seconds, _Enter(loaded), make, kept[0], state)
+                return Built(seconds, _Enter(loaded), make, kept[0], state, key)
     main = make()
     seconds = {"typing": time.perf_counter() - begin, "llvm": 0.0}
     return Built(seconds, None, make, main)
+
+
+def again(key: str, printed: Callable[[], tuple[Program, Emitted, bool]]) -> Built | None:
+    """What was built before, from its key alone; ``None`` where it is not to be had.
+
+    Parameters
+    ----------
+    key : str
+    printed : callable
+        Gives the Program, how it is printed, and ``fastmath``, if Numba has to compile it.
+    """
+    begin = time.perf_counter()
+    if config.compiler != "direct" or not supported():
+        return None
+    with _lock:
+        loaded = _from_cache(key)
+    if loaded is None:
+        return None
+    seconds = {"typing": 0.0, "llvm": time.perf_counter() - begin}
+    return Built(seconds, _Enter(loaded), lambda: _for_numba(*printed()), None, "hit", key)
+
+
+def _for_numba(program: Program, emitted: Emitted, fastmath: bool) -> Any:
+    """Numba's dispatcher, which takes far longer for one long function than for several."""
+    long = emitted.source.count("\n") > config.statement_cap
+    whole = long and not emitted.helpers and "objmode" not in emitted.source
+    short = emit.emit(program, config.statement_cap, 1) if whole else emitted
+    return numbas.dispatcher(program, short, fastmath)
 
 
 def _from_cache(key: str | None) -> Loaded | None:

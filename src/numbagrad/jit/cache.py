@@ -1,9 +1,10 @@
 """Machine code on disk, from one process to the next.
 
-One file holds one function, named by what the code was made from (see ``content``). A file is
-written under another name and then renamed, so that any number of processes may do so at once, and
-begins with a checksum of the rest. Loading code is running it: a directory that another user owns
-or can write to is not used. What was used least recently goes when the directory grows too large.
+One file holds one function, named by what the code was made from (see ``content``); another kind of
+file holds what became of a graph, named by the graph (see ``function.identity``). A file is written
+under another name and then renamed, so that any number of processes may do so at once, and begins
+with a checksum of the rest. Loading code is running it: a directory that another user owns or can
+write to is not used. What was used least recently goes when the directory grows too large.
 
 No Numba and no LLVM here.
 """
@@ -24,11 +25,22 @@ from ..config import config
 from ..errors import CacheWarning
 from ..records import record
 
-__all__ = ["FORMAT", "Stored", "clear", "directory", "entries", "load", "store"]
+__all__ = [
+    "FORMAT",
+    "Stored",
+    "clear",
+    "directory",
+    "entries",
+    "load",
+    "load_text",
+    "store",
+    "store_text",
+]
 
 #: What a file begins with; another one for each way of writing the rest.
 FORMAT = b"numbagrad2"
 _SUFFIX = ".code"
+_TEXT = ".graph"
 _refused: set[str] = set()
 
 
@@ -70,28 +82,50 @@ def load(key: str) -> Stored | None:
     CacheWarning
         If a file is damaged, or the directory is not the user's alone.
     """
+    body = _read(f"{key}{_SUFFIX}")
+    return None if body is None else _unpacked(body)
+
+
+def store(key: str, stored: Stored) -> None:
+    """Keep machine code, if the directory can be written to."""
+    _write(f"{key}{_SUFFIX}", _packed(stored))
+
+
+def load_text(key: str) -> str | None:
+    """A text that is kept under a key; as `load` otherwise."""
+    body = _read(f"{key}{_TEXT}")
+    return None if body is None else body.decode()
+
+
+def store_text(key: str, text: str) -> None:
+    """Keep a text, if the directory can be written to."""
+    _write(f"{key}{_TEXT}", text.encode())
+
+
+def _read(name: str) -> bytes | None:
+    """The body of a file that is whole."""
     place = directory()
     if not _trusted(place):
         return None
-    path = place / f"{key}{_SUFFIX}"
+    path = place / name
     try:
         data = path.read_bytes()
     except OSError:
         return None
-    found = _unpacked(data)
-    if found is None:
+    begin = len(FORMAT) + 32
+    body = data[begin:]
+    if data[:begin] != FORMAT + hashlib.sha256(body).digest():
         warnings.warn(
-            f"{path} is damaged; the function is compiled anew", CacheWarning, stacklevel=2
+            f"{path} is damaged; the function is compiled anew", CacheWarning, stacklevel=3
         )
         _remove(path)
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # it was used just now
-    return found
+    return body
 
 
-def store(key: str, stored: Stored) -> None:
-    """Keep machine code, if the directory can be written to."""
+def _write(name: str, body: bytes) -> None:
     place = directory()
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -100,29 +134,32 @@ def store(key: str, stored: Stored) -> None:
     if not _trusted(place):
         return
     with contextlib.suppress(OSError):
-        handle, name = tempfile.mkstemp(dir=place, prefix=f"{key}.", suffix=".new")
+        handle, fresh = tempfile.mkstemp(dir=place, prefix=f"{name}.", suffix=".new")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(_packed(stored))
-            os.replace(name, place / f"{key}{_SUFFIX}")
+                file.write(FORMAT + hashlib.sha256(body).digest() + body)
+            os.replace(fresh, place / name)
         except OSError:
-            _remove(Path(name))
+            _remove(Path(fresh))
             raise
         _evict(place)
 
 
 def entries() -> list[tuple[Path, int, float]]:
-    """Path, bytes and time of last use of each file, the latest used first."""
+    """Path, bytes and time of last use of each file, the latest used first.
+
+    Machine code is in files ``.code``, one for each function.
+    """
     rows = list(_rows(directory()))
     return sorted(rows, key=lambda row: -row[2])
 
 
 def clear() -> int:
-    """Remove all files; how many there were."""
+    """Remove all files; how many of them held machine code."""
     rows = entries()
     for path, _, _ in rows:
         _remove(path)
-    return len(rows)
+    return sum(path.suffix == _SUFFIX for path, _, _ in rows)
 
 
 def _rows(place: Path) -> Iterator[tuple[Path, int, float]]:
@@ -131,7 +168,7 @@ def _rows(place: Path) -> Iterator[tuple[Path, int, float]]:
     except OSError:
         return
     for item in found:
-        if item.name.endswith((_SUFFIX, ".new")):
+        if item.name.endswith((_SUFFIX, _TEXT, ".new")):
             # Another process may remove it at any moment.
             with contextlib.suppress(OSError):
                 known = item.stat()
@@ -157,15 +194,10 @@ def _remove(path: Path) -> None:
 
 def _packed(stored: Stored) -> bytes:
     head = "\n".join(stored.outside).encode()
-    body = struct.pack("<I", len(head)) + head + stored.code
-    return FORMAT + hashlib.sha256(body).digest() + body
+    return struct.pack("<I", len(head)) + head + stored.code
 
 
-def _unpacked(data: bytes) -> Stored | None:
-    begin = len(FORMAT) + 32
-    body = data[begin:]
-    if data[: len(FORMAT)] != FORMAT or hashlib.sha256(body).digest() != data[len(FORMAT) : begin]:
-        return None
+def _unpacked(body: bytes) -> Stored:
     (size,) = struct.unpack("<I", body[:4])
     head = body[4 : 4 + size].decode()
     return Stored(body[4 + size :], tuple(head.split("\n")) if head else ())

@@ -11,23 +11,26 @@ from __future__ import annotations
 import dis
 import hashlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llvmlite
 import numpy as np
 
-from ..codegen.emit import Emitted
-from ..codegen.program import Program
 from ..kernels.inlined import Inlined
-from ..lazy import module_name
+from ..lazy import SINCE, module_name
 from .machine import target_name
 
-__all__ = ["key_of", "key_of_function", "key_of_text"]
+if TYPE_CHECKING:
+    from ..codegen.emit import Emitted
+    from ..codegen.program import Program
+
+__all__ = ["key_of", "key_of_function", "key_of_graph", "key_of_text"]
 
 _KNOWN = ("builtins", "math", "numpy", "numba", "numbagrad", "llvmlite", "operator")
 
@@ -84,6 +87,18 @@ def key_of_function(target: Any, further: Sequence[Any]) -> str | None:
 def key_of_text(text: str) -> str:
     """The name under which something is kept that the environment and this text say all about."""
     return hashlib.sha256(repr((environment(), text)).encode()).hexdigest()[:40]
+
+
+def key_of_graph(text: str) -> str | None:
+    """The name under which is kept what this package makes of a graph that a text describes.
+
+    ``None`` if the files of the package can not be told from others.
+    """
+    files = _files()
+    if files is None:
+        return None
+    row = (files, _versions(), _version("scipy", "version.py"), sys.flags.optimize, text)
+    return hashlib.sha256(repr(row).encode()).hexdigest()[:40]
 
 
 class _Contents:
@@ -176,9 +191,14 @@ def environment() -> tuple[str, ...]:
     own = hashlib.sha256()
     for path in sorted([*root.rglob("*.py"), *(root.parent / "kernels").rglob("*.py")]):
         own.update(path.name.encode() + path.read_bytes())
+    return (own.hexdigest(), *_versions())
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, ...]:
+    """What compiles, and for which processor."""
     return (
-        own.hexdigest(),
-        _numba_version(),
+        _version("numba", "_version.py"),
         llvmlite.__version__,
         np.__version__,
         sys.implementation.name + sys.version,
@@ -186,9 +206,44 @@ def environment() -> tuple[str, ...]:
     )
 
 
-def _numba_version() -> str:
-    """Numba's version, which is read and not asked for: importing Numba takes long."""
-    spec = importlib.util.find_spec("numba")
+@lru_cache(maxsize=4)
+def _version(package: str, file: str) -> str:
+    """A package's version, which is read and not asked for: importing Numba takes long."""
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return "none"
-    return hashlib.sha256(Path(spec.origin).with_name("_version.py").read_bytes()).hexdigest()
+    path = Path(spec.origin).with_name(file)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "unknown"
+
+
+@lru_cache(maxsize=1)
+def _files() -> str | None:
+    """Which files this package is made of: what the file system knows of them says if one changed.
+
+    Reading them takes as long as rewriting a small graph. The time of the last change of a file's
+    entry is set by the system alone; where there is none (Windows) the files are read after all.
+    ``None`` if a file is younger than what was imported, or there are no files.
+    """
+    known: list[Any] = []
+    folders = [str(Path(__file__).resolve().parents[1])]
+    try:
+        while folders:
+            with os.scandir(folders.pop()) as inside:
+                for item in inside:
+                    if item.name.endswith(".py"):
+                        state = item.stat()
+                        if max(state.st_mtime_ns, state.st_ctime_ns) > SINCE:
+                            return None
+                        known.append((item.path, *_told(item.path, state)))
+                    elif item.is_dir():
+                        folders.append(item.path)
+    except OSError:
+        return None
+    return hashlib.sha256(repr(sorted(known)).encode()).hexdigest() if known else None
+
+
+def _told(path: str, state: os.stat_result) -> tuple[Any, ...]:
+    """What tells a file from what it was before, and from others."""
+    if sys.platform == "win32":
+        return (hashlib.sha256(Path(path).read_bytes()).hexdigest(),)
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
