@@ -1,10 +1,14 @@
 """The report of which loops are vectorised, on loops that must be and one that cannot be."""
 
+import subprocess
+import sys
+
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from numbagrad import Mode, function, grad, tensor
+from numbagrad import Mode, function, grad, scan, tensor, using
+from numbagrad.jit.machine import supported
 
 
 def lanes(f):
@@ -39,6 +43,38 @@ def test_a_loop_whose_steps_depend_on_each_other_is_not():
     f = function([x], tensor.argmax(tensor.exp(x)))
     assert lanes(f) == [1]
     assert "one at a time" in str(f.simd_report())
+
+
+def test_a_copy_is_as_wide_as_can_be():
+    x = tensor.dvector("x")
+    f = function([x], tensor.concatenate([x, x]))
+    assert lanes(f) and min(lanes(f)) > 1
+
+
+def test_neighbours_that_are_computed_together_make_no_vectors():
+    e, a, b = tensor.dvector("e"), tensor.dscalar("a"), tensor.dscalar("b")
+    (h, _) = scan(lambda e, h: a * h + b * e, e, outputs_info=[1.0])
+    f = function([e, a, b], [tensor.sum(h), *grad(tensor.sum(h), [a, b])])
+    assert set(lanes(f)) == {1}
+
+
+@pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles everything")
+def test_the_report_needs_no_numba():
+    code = (
+        "import sys, numbagrad as ng\n"
+        "x = ng.tensor.dvector('x')\n"
+        "print(ng.function([x], ng.tensor.exp(x)).simd_report().loops[0].lanes > 1)\n"
+        "assert 'numba' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_only_numba_compiles_is_reported_too():
+    z = tensor.zvector("z")
+    assert len(function([z], 2.0 * z + 1.0).simd_report().loops) == 1
+    x = tensor.dvector("x")
+    with using(compiler="numba"):
+        assert lanes(function([x], tensor.exp(x)))[0] > 1
 
 
 def test_a_function_without_loops_says_so():

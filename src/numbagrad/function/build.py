@@ -205,8 +205,7 @@ def compile_graph(
     _count(report, emitted.source, emitted.helpers)
     shapes = [*(v.type.shape for v in lowered.fgraph.inputs), *(c.shape for c in program.constants)]
     exact = [*strict, *[False] * (len(shapes) - len(strict))]
-    level = 1 if mode.optimize == "fast_compile" else 3
-    built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list, level)
+    built = jit.build(program, emitted, mode.fastmath, shapes, exact, as_list, _level(mode))
     report.seconds.update(built.seconds)
     report.cache = built.cache
     if identity is not None and built.key is not None:
@@ -315,7 +314,12 @@ def simd_report(compiled: Compiled, mode: Mode) -> Any:
     """What LLVM made of the loops, a `numbagrad.jit.simd.SimdReport`."""
     if compiled.program is None or compiled.emitted is None:
         raise ValueError("simd_report: a function in reference mode has no compiled loops")
-    return simd.simd_report(compiled.program, compiled.emitted, mode.fastmath)
+    return simd.simd_report(compiled.program, compiled.emitted, mode.fastmath, _level(mode))
+
+
+def _level(mode: Mode) -> int:
+    """How much LLVM does."""
+    return 1 if mode.optimize == "fast_compile" else 3
 
 
 class _Clock:

@@ -405,8 +405,9 @@ class Function:
     def simd_report(self) -> Any:
         """Which innermost loops of ``source`` are computed in vectors, and how wide.
 
-        It compiles the function once more, by Numba, and reads what LLVM made of it. The code that
-        a call runs has vectors of the machine's full width, which may be twice as many numbers.
+        The function is translated once more, with the lines of its source noted, and LLVM's code
+        is read: the same that a call runs, for this machine. What only Numba compiles, such as
+        complex numbers, is compiled by it again, whose vectors may be half as wide.
 
         Raises
         ------

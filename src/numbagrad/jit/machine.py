@@ -34,6 +34,7 @@ __all__ = [
     "isolated",
     "keep",
     "lanes",
+    "optimised_text",
     "supported",
     "target_name",
 ]
@@ -235,6 +236,18 @@ def compile_text(
     outside : list of str
         The symbols that it needs.
     """
+    return _emitted(_linked(text, borrowed), exported, level)
+
+
+def optimised_text(text: str, borrowed: Sequence[str], exported: Sequence[str], level: int) -> str:
+    """What LLVM makes of IR before it becomes machine code; as `compile_text`."""
+    module = _linked(text, borrowed)
+    _optimised(module, exported, level)
+    return str(module)
+
+
+def _linked(text: str, borrowed: Sequence[str]) -> Any:
+    """IR with the runtime and everything that it calls."""
     module = _parsed(text + RUNTIME)
     for other in borrowed:
         module.link_in(_parsed(other))
@@ -248,7 +261,7 @@ def compile_text(
             if function.name in ("numbagrad_new", "numbagrad_free"):
                 function.linkage = "external"
         module.link_in(_parsed(head + body))
-    return _emitted(module, exported, level)
+    return module
 
 
 def compile_functions(text: str, exported: Sequence[str]) -> tuple[bytes, list[str]]:
@@ -257,27 +270,27 @@ def compile_functions(text: str, exported: Sequence[str]) -> tuple[bytes, list[s
 
 
 def _emitted(module: Any, exported: Sequence[str], level: int) -> tuple[bytes, list[str]]:
-    for function in module.functions:
-        if not function.is_declaration:
-            function.linkage = "external" if function.name in exported else "internal"
-    machine = _machine()
-    _optimise(module, machine, level)
+    _optimised(module, exported, level)
     if any(f.is_declaration and f.name.startswith("numbagrad_called_") for f in module.functions):
         together = paired(str(module))
         module = module if together is None else _parsed(together)
     outside = [f.name for f in module.functions if f.is_declaration]
     outside += [g.name for g in module.global_variables if g.is_declaration]
     outside = sorted(n for n in outside if not n.startswith("llvm."))
-    return machine.emit_object(module), outside
+    return _machine().emit_object(module), outside
 
 
-def _optimise(module: Any, machine: Any, level: int) -> None:
+def _optimised(module: Any, exported: Sequence[str], level: int) -> None:
+    """Have LLVM optimise a module in place."""
+    for function in module.functions:
+        if not function.is_declaration:
+            function.linkage = "external" if function.name in exported else "internal"
     tuning = llvm.create_pipeline_tuning_options()
     tuning.speed_level = level
     tuning.loop_vectorization = level > 1
     tuning.slp_vectorization = level > 1
     tuning.loop_unrolling = level > 1
-    builder = llvm.create_pass_builder(machine, tuning)
+    builder = llvm.create_pass_builder(_machine(), tuning)
     manager = builder.getModulePassManager()
     manager.run(module, builder)
 

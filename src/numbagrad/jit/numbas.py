@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numba
-from numba.core.errors import NumbaError
+from numba.core.compiler import Compiler
+from numba.core.errors import NumbaDebugInfoWarning, NumbaError
 
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
 from ..errors import CompilationError
 from .borrowed import compilable, numba_type
 
-__all__ = ["bind_constants", "dispatcher", "options"]
+__all__ = ["bind_constants", "code_with_lines", "dispatcher", "options"]
 
 
 def options(fastmath: bool, nogil: bool = True) -> dict[str, Any]:
@@ -85,6 +86,25 @@ def dispatcher(program: Program, emitted: Emitted, fastmath: bool, **others: Any
             ) from error
     main.disable_compile()
     return main
+
+
+class _WithLines(Compiler):
+    """Numba's compiler, noting lines; nothing else that debuggers want, which would cost speed."""
+
+    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
+        flags = flags.copy()
+        flags.debuginfo = flags.dbg_directives_only = True
+        super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
+
+
+def code_with_lines(program: Program, emitted: Emitted, fastmath: bool) -> str:
+    """LLVM's optimised code with the lines of the source."""
+    with warnings.catch_warnings():
+        # Older versions look for the file of the source, which has none; lines are right without.
+        warnings.simplefilter("ignore", NumbaDebugInfoWarning)
+        made = dispatcher(program, emitted, fastmath, pipeline_class=_WithLines)
+    (code,) = made.inspect_llvm().values()
+    return code
 
 
 @contextmanager

@@ -21,10 +21,10 @@ from .direct.arrays import Borrowed
 from .direct.layout import Kind
 from .direct.statements import Translated
 from .entry import entry_text
-from .machine import compile_text, lanes
+from .machine import compile_text, lanes, optimised_text, supported
 from .signature import ENTRY, Argument
 
-__all__ = ["Unknown", "compiled", "translated"]
+__all__ = ["Unknown", "code_with_lines", "compiled", "translated"]
 
 
 def translated(
@@ -35,25 +35,51 @@ def translated(
     kept: list[Any],
 ) -> Translated:
     """The source in LLVM IR; or a call of what Numba makes of it, which ``kept`` then keeps."""
-    kinds: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
-    wanted: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.results]
     try:
-        return translate(
-            emitted.source,
-            emitted.name,
-            kinds,
-            program.namespace,
-            fastmath,
-            _borrow,
-            wanted,
-            lanes(),
-        )
+        return _translated(program, emitted, fastmath)
     except (Unknown, RecursionError):
         pass
     kept[0] = make()
+    kinds, wanted = _kinds(program)
     names = ", ".join(f"a{k}" for k in range(len(kinds)))
     source = f"def main({names}):\n    return compiled({names})\n"
     return translate(source, "main", kinds, {"compiled": kept[0]}, fastmath, _borrow, wanted)
+
+
+def _translated(
+    program: Program, emitted: Emitted, fastmath: bool, lines: bool = False
+) -> Translated:
+    """The source in LLVM IR; `Unknown` if it has something that is not known."""
+    kinds, wanted = _kinds(program)
+    return translate(
+        emitted.source,
+        emitted.name,
+        kinds,
+        program.namespace,
+        fastmath,
+        _borrow,
+        wanted,
+        lanes(),
+        lines,
+    )
+
+
+def _kinds(program: Program) -> tuple[list[Kind], list[Kind]]:
+    """What the function takes and returns."""
+    kinds: list[Kind] = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
+    return kinds, [(dtype, ndim or None) for _, dtype, ndim in program.results]
+
+
+def code_with_lines(program: Program, emitted: Emitted, fastmath: bool, level: int) -> str | None:
+    """LLVM's optimised code with the lines of the source; ``None`` where Numba has to make it."""
+    if config.compiler != "direct" or not supported() or "objmode" in emitted.source:
+        return None
+    try:
+        made = _translated(program, emitted, fastmath, lines=True)
+    except (Unknown, RecursionError):
+        return None
+    others = [function.text for function in made.borrowed.values()]
+    return optimised_text(made.text, others, [made.symbol], level)
 
 
 @lru_cache(maxsize=4096)

@@ -1,24 +1,22 @@
 """Which loops of printed code LLVM computes in vectors, read from the code that it made of them.
 
-The function is compiled once more, by Numba, with the lines of its source on every instruction. In
-the optimised code the loops are found again as cycles of blocks, and a loop of the source counts as
-vectorised when a cycle with its lines works on vectors.
+The function is translated once more, with the lines of its source on every instruction; what the
+translation does not know is compiled by Numba. In the optimised code the loops are found again as
+cycles of blocks, and a loop of the source counts as vectorised when a cycle with its lines works on
+vectors.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from numba.core.compiler import Compiler
-from numba.core.errors import NumbaDebugInfoWarning
-
 from ..codegen.emit import Emitted
 from ..codegen.program import Program
-from . import numbas
+from . import numbas, objects
+from .machine import lanes as machine_lanes
 
 __all__ = ["LoopReport", "SimdReport", "simd_report"]
 
@@ -61,29 +59,21 @@ class SimdReport:
         return "\n".join(map(str, self.loops)) or "no loops"
 
 
-class _WithLines(Compiler):
-    """Numba's compiler, noting lines; nothing else that debuggers want, which would cost speed."""
-
-    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
-        flags = flags.copy()
-        flags.debuginfo = flags.dbg_directives_only = True
-        super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
-
-
-def simd_report(program: Program, emitted: Emitted, fastmath: bool) -> SimdReport:
-    """Compile a Program again and look at its loops."""
+def simd_report(program: Program, emitted: Emitted, fastmath: bool, level: int = 3) -> SimdReport:
+    """Have LLVM optimise a Program again and look at its loops."""
     source = emitted.source
-    with warnings.catch_warnings():
-        # Older versions look for the file of the source, which has none; lines are right without.
-        warnings.simplefilter("ignore", NumbaDebugInfoWarning)
-        dispatcher = numbas.dispatcher(program, emitted, fastmath, pipeline_class=_WithLines)
-    (code,) = dispatcher.inspect_llvm().values()
-    found = list(_vectors(code))
+    code = objects.code_with_lines(program, emitted, fastmath, level)
+    if code is None:
+        code = numbas.code_with_lines(program, emitted, fastmath)
+    found, moved = _vectors(code)
     lines = source.splitlines()
     loops = []
     for first, last in _innermost(source):
-        lanes = [n for places, n in found if any(first < line <= last for line in places)]
-        loops.append(LoopReport(first, lines[first - 1], max(lanes, default=1)))
+        widths = [n for places, n in found if any(first < line <= last for line in places)]
+        inside = any(all(first <= line <= last for line in places) for places, _ in found)
+        if not inside and any(first < line <= last for line in moved):
+            widths.append(machine_lanes())
+        loops.append(LoopReport(first, lines[first - 1], max(widths, default=1)))
     return SimdReport(tuple(loops))
 
 
@@ -104,22 +94,39 @@ _LOCATION = re.compile(r"^!(\d+) = (?:distinct )?!DILocation\(line: (\d+)", re.M
 _LABEL = re.compile(r"^([\w.\-$]+|\"[^\"]+\"):")
 _TARGET = re.compile(r"label %([\w.\-$]+|\"[^\"]+\")")
 _NOTE = re.compile(r"!dbg !(\d+)")
+_LOOP = re.compile(r"^!(\d+) = distinct (!\{.*\})$", re.MULTILINE)
+_MARK = re.compile(r'^!(\d+) = !\{!"llvm.loop.isvectorized", i32 1\}', re.MULTILINE)
+_END = re.compile(r"!llvm\.loop !(\d+)")
+_MOVED = re.compile(r"call void @llvm\.mem(?:cpy|move|set)\.[^\n]*!dbg !(\d+)")
 #: Arithmetic, loads and stores of vectors; shuffles alone do not count.
 _WORK = re.compile(
     r"\b(?:f\w+|load|store|add|sub|mul|and|or|call)\b.*?<(\d+) x (?:double|float|i\d+)>"
 )
 
 
-def _vectors(code: str) -> Iterator[tuple[set[int], int]]:
-    """For each cycle of blocks the lines of the source in it and the width of its vectors."""
+def _vectors(code: str) -> tuple[list[tuple[set[int], int]], set[int]]:
+    """For each cycle of blocks the lines of the source in it and the width of its vectors.
+
+    Only what LLVM marks as a loop in vectors counts: neighbouring numbers of one step may be
+    computed together, too. Beside that the lines of loops that became one copy, or one filling, of
+    memory.
+    """
     lines = {number: int(line) for number, line in _LOCATION.findall(code)}
+    marks = set(_MARK.findall(code))
+    marked = {n for n, told in _LOOP.findall(code) if marks & set(re.findall(r"!(\d+)", told))}
+    found: list[tuple[set[int], int]] = []
+    moved: set[int] = set()
     for function in re.findall(r"^define .*?^}", code, re.MULTILINE | re.DOTALL):
         blocks = _blocks(function)
         for cycle in _cycles({name: set(_TARGET.findall(t[-1])) for name, t in blocks.items()}):
             body = [text for name in cycle for text in blocks[name]]
-            places = {lines.get(n, 0) for text in body for n in _NOTE.findall(text)}
-            widths = [int(m.group(1)) for m in map(_WORK.search, body) if m]
-            yield places, max(widths, default=1)
+            places = {lines[n] for text in body for n in _NOTE.findall(text) if n in lines} - {0}
+            vectors = marked & {n for text in body for n in _END.findall(text)}
+            widths = [int(m.group(1)) for m in map(_WORK.search, body) if m and vectors]
+            if places:
+                found.append((places, max(widths, default=1)))
+        moved |= {lines.get(n, 0) for n in _MOVED.findall(function)}
+    return found, moved
 
 
 def _blocks(function: str) -> dict[str, list[str]]:

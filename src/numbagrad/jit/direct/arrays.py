@@ -15,6 +15,7 @@ from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY
 from .expressions import Expressions
 from .function import Writer
 from .layout import Kind, kind_of, numba_fields, numba_result, part_result, plain_fields
+from .places import Places
 from .values import (
     BYTES,
     FLOATS,
@@ -74,6 +75,8 @@ class Unit:
     elementary : dict
         The elementary functions that are called: the symbols of their versions for vectors, and
         the attribute of their calls.
+    places : Places or None
+        The lines of the source, if they are wanted.
     """
 
     def __init__(self, namespace: Mapping[str, Any], flags: str, borrow: Callable[..., Borrowed]):
@@ -81,6 +84,7 @@ class Unit:
         self.flags = flags
         self.borrow = borrow
         self.lanes = 0
+        self.places: Places | None = None
         self.elementary: dict[str, tuple[list[str], str]] = {}
         self.declared: dict[str, str] = {}
         self.foreign: dict[str, str] = {}

@@ -23,12 +23,15 @@ class Writer:
         The body.
     slots : dict of str
         The stack slots, to be printed at the function's entry.
+    at : str
+        What is put behind each instruction: where in the source it belongs.
     """
 
     def __init__(self, flags: str):
         self.flags = f"{flags} " if flags else ""
         self.lines: list[str] = []
         self.slots: dict[str, None] = {}
+        self.at = ""
         self.block = "entry"
         self.closed = False
         self._count = 0
@@ -48,7 +51,7 @@ class Writer:
     def put(self, line: str) -> None:
         """An instruction without a result."""
         if not self.closed:
-            self.lines.append(f"  {line}")
+            self.lines.append(f"  {line}{self.at}")
 
     def make(self, expression: str) -> str:
         """An instruction's result."""

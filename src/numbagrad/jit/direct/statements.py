@@ -21,6 +21,7 @@ from .given import Given
 from .kernels import Kernels, definition
 from .layout import Kind, fields_of, kind_of, parameter
 from .mentions import count_sets, last_mentions
+from .places import Places
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
 __all__ = ["Translated", "translate"]
@@ -64,6 +65,7 @@ def translate(
     borrow: Callable[[Any, Sequence[Kind]], Borrowed],
     results: Sequence[Kind] | None = None,
     lanes: int = 0,
+    lines: bool = False,
 ) -> Translated:
     """Translate printed source.
 
@@ -86,6 +88,8 @@ def translate(
     lanes : int
         How many doubles the machine computes at once; 0 where nothing but the text itself is at
         hand, and every elementary function is inlined.
+    lines : bool
+        Whether instructions bear the lines of the source.
 
     Raises
     ------
@@ -97,11 +101,14 @@ def translate(
     unit = _Source(functions, namespace, "reassoc contract" if fastmath else "", borrow)
     if _elementary_calls(parsed, namespace) > INLINED:
         unit.lanes = lanes
+    unit.places = Places() if lines else None
     made = unit.function(name, list(parameters), _MAIN, results or ())
     if results is not None and list(made) != list(results):
         raise Unknown("results of other types")
     declarations = [*unit.declared.values(), *unit.foreign.values()]
     text = "\n".join([*declarations, *unit.texts, *_versions(unit)])
+    if unit.places is not None:
+        text += unit.places.text()
     return Translated(text, _MAIN, made, unit.borrowed)
 
 
@@ -237,10 +244,12 @@ class _Body(Kernels, Given):
         self._last: dict[int, list[str]] = {}
         self.scopes: list[list[str]] = [[]]
         self.results: list[Kind] | None = None
+        self.symbol = ""
 
     def text(self, symbol: str) -> str:
         """The whole function."""
         write = self.writer
+        self.symbol = symbol
         arguments = ["ptr %out", "ptr %excinfo"]
         for position, (name, kind) in enumerate(
             zip([a.arg for a in self.node.args.args], self.kinds, strict=True)
@@ -257,6 +266,7 @@ class _Body(Kernels, Given):
         if not write.closed and self.results is None:
             self._return(())
         write.end("unreachable")
+        write.at = ""
         write.lines.append("exit:")
         write.block, write.closed = "exit", False
         slots = self._release_all()
@@ -266,9 +276,11 @@ class _Body(Kernels, Given):
         linkage = "define" if symbol == _MAIN else "define internal"
         # A kernel of numbers is called in loops, which are vectorised if it is inlined.
         kernel = self.namespace is not self.unit.namespace
+        places = None if kernel else self.unit.places
         numbers = all(ndim is None for _, ndim in self.kinds)
         how = "nounwind" if kernel and numbers else "#0"
-        head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) {how} {{"
+        head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) {how}"
+        head += f"{places.of_function(symbol) if places else ''} {{"
         return "\n".join([head, *entry, *write.lines, "}\n"])
 
     def _release_all(self) -> list[str]:
@@ -378,6 +390,7 @@ class _Body(Kernels, Given):
             method = getattr(self, f"_do_{type(statement).__name__}", None)
             if method is None:
                 raise Unknown(type(statement).__name__)
+            self._mark(statement)
             if top:
                 self.take_aim(statement)
             method(statement)
@@ -387,6 +400,12 @@ class _Body(Kernels, Given):
                 self._let_go(name)
             if top:
                 self.check_given(position)
+
+    def _mark(self, statement: ast.stmt) -> None:
+        """Instructions from here on belong to a statement."""
+        places = self.unit.places
+        if places is not None and self.namespace is self.unit.namespace:
+            self.writer.at = places.of(self.symbol, statement.lineno)
 
     def _let_go(self, name: str) -> None:
         """Release what a name holds: it is not mentioned any more."""
