@@ -21,7 +21,7 @@ from numbagrad.codegen.plan import plan
 from numbagrad.codegen.portions import in_stages
 from numbagrad.config import using
 from numbagrad.errors import ShapeError
-from numbagrad.function import threads
+from numbagrad.function import build, threads
 from numbagrad.function.threads import Staged
 from numbagrad.function.wrapper import array_like_compiled
 from numbagrad.rewrite import rewrite
@@ -224,6 +224,18 @@ def test_rows_that_say_themselves_how_long_they_are(eager):
     got, slope = f(value, ends)
     np.testing.assert_allclose(got, [np.exp(value[:end]).sum() for end in ends])
     np.testing.assert_allclose(slope, [np.exp(v) * (ends > i).sum() for i, v in enumerate(value)])
+
+
+def test_stages_are_compiled_as_the_whole_is(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        build.jit, "build", lambda *args, kept=build.jit.build: asked.append(args) or kept(*args)
+    )
+    x = T.dvector("x")
+    with using(optimize="fast_compile", fastmath=False):
+        ng.function([x], (T.tanh(x) * T.exp(x)).sum(), parallel=True)
+    assert len(asked) > 2
+    assert {(args[2], *args[6:]) for args in asked} == {(False, 1)}
 
 
 def test_an_error_in_a_stage_is_that_of_the_whole(eager, pair):

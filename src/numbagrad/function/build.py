@@ -285,9 +285,9 @@ def _in_stages(program: Program, mode: Mode, whole: Built, as_list: bool) -> Sta
         shapes = [(None,) * ndim for _, _, ndim in part.parameters]
         # The last one's results are those of the call.
         several = as_list if stage is stages[-1] else len(part.results) != 1
-        emitted = lowering.print_part(part)
+        emitted = lowering.printed(part)
         strict = [False] * len(shapes)
-        made.append(jit.build(part, emitted, mode.fastmath, shapes, strict, several))
+        made.append(jit.build(part, emitted, mode.fastmath, shapes, strict, several, _level(mode)))
     own = all(built.enter is not None for built in [whole, *made])
     rows = [(stage, _core(built, own)) for stage, built in zip(stages, made, strict=True)]
     names = [name for name, _, _ in program.parameters]

@@ -23,7 +23,7 @@ from ..rewrite.branches import enclosed
 from .generators import ends_of, separate
 from .modes import Mode
 
-__all__ = ["Lowered", "in_stages", "lower", "print_part"]
+__all__ = ["Lowered", "in_stages", "lower", "printed"]
 
 
 @record()
@@ -83,14 +83,14 @@ def lower(
     if not quiet:
         _warn_of_callbacks(optimized)
     made.program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
-    straight = STRAIGHT if config.compiler == "direct" else 1
-    made.emitted = clock("printing", emit, made.program, config.statement_cap, straight)
+    made.emitted = clock("printing", printed, made.program)
     return made
 
 
-def print_part(part: Program) -> Emitted:
-    """One of several stages, printed."""
-    return emit(part, config.statement_cap)
+def printed(program: Program) -> Emitted:
+    """A Program, or one of several stages, as text."""
+    straight = STRAIGHT if config.compiler == "direct" else 1
+    return emit(program, config.statement_cap, straight)
 
 
 def _warn_of_callbacks(outputs: Sequence[Variable]) -> None:
