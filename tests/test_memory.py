@@ -93,12 +93,92 @@ def filtered(n):
     return f, (np.ones(n), 0.1, 0.2), 2 * 8 * n
 
 
-@pytest.mark.parametrize("model", [elementwise, logistic, network, volatility, filtered])
+def determinant(n):
+    S = T.dmatrix("S")
+    cost = T.log(T.diag(T.linalg.cholesky(S))).sum()
+    f = ng.function([S], [cost, ng.grad(cost, S)])
+    m = int(n**0.5)
+    # The factor, and one of two factors of a product; the other one is where the result comes.
+    return f, (np.eye(m) + 0.1 / m,), 2 * 8 * m**2
+
+
+def gaussian_process(n):
+    X, y, scale, noise = T.dvector("X"), T.dvector("y"), T.dscalar("scale"), T.dscalar("noise")
+    far = (X[:, None] - X[None, :]) ** 2 / scale
+    L = T.linalg.cholesky(T.exp(-far) + noise * T.eye(X.shape[0]))
+    z = T.linalg.solve_triangular(L, y, lower=True)
+    cost = T.log(T.diag(L)).sum() + 0.5 * (z**2).sum()
+    f = ng.function([X, y, scale, noise], [cost, *ng.grad(cost, [scale, noise])])
+    m = int(n**0.5)
+    # Two matrices that the kernel is made of, the factor, and the two factors of a product.
+    return f, (np.linspace(0.0, 9.0, m), np.ones(m), 1.0, 0.1), 5 * 8 * m**2 + 8 * 10 * m
+
+
+@pytest.mark.parametrize(
+    "model",
+    [elementwise, logistic, network, volatility, filtered, determinant, gaussian_process],
+)
 def test_results_and_what_the_way_back_keeps(model):
     n = 300_000
     f, values, kept = model(n)
     peak, results = peak_of(f, *values)
     assert peak <= results + kept + 2**16
+
+
+class TestSolvedInPlace:
+    """A kernel that solves writes over the right sides, if nobody reads them any more."""
+
+    def check(self, outputs):
+        A, B = T.dmatrices("A", "B")
+        made = outputs(A, B)
+        f = ng.function([A, B], made)
+        reference = ng.function([A, B], made, mode="reference")
+        random = np.random.default_rng(1)
+        a = random.normal(size=(20, 20))
+        values = a @ a.T + np.eye(20), random.normal(size=(20, 20))
+        kept = [v.copy() for v in values]
+        for mine, other in zip(f(*values), reference(*values), strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9)
+        for value, before in zip(values, kept, strict=True):
+            np.testing.assert_array_equal(value, before)
+        return f.source
+
+    def test_over_what_is_read_last(self):
+        source = self.check(lambda A, B: [T.linalg.solve(A, T.linalg.cholesky(A + A.T) + B)])
+        assert re.search(r"(t\d) = (t\d)\n.*\n *lapack.cholesky_into\(\1, \2,", source)
+        source = self.check(lambda A, B: [T.sin(T.linalg.solve(A, A @ B)).sum()])
+        assert re.search(r"(t\d) = (t\d)\n.*\n *lapack.solve_into\(\1, A, \2\)", source)
+
+    @pytest.mark.parametrize(
+        "outputs",
+        [
+            lambda A, B: [T.linalg.solve(A, B)],
+            lambda A, B: [T.linalg.solve(A + B @ A, A + B @ A)],
+            lambda A, B: [T.linalg.cholesky(A) @ A @ B],
+            lambda A, B: [T.linalg.solve(A, A @ B) @ B, A @ B],
+            lambda A, B: [T.linalg.solve_triangular(A, A @ B, lower=True) @ (A @ B)],
+        ],
+    )
+    def test_not_over_what_is_still_read(self, outputs):
+        source = self.check(outputs)
+        assert not re.search(r"(t\d) = (t\d)\n.*\n *lapack.\w+_into\(\1, (\w+, )?\2\W", source)
+
+    def test_in_a_loop(self):
+        A, B = T.dmatrices("A", "B")
+        X, _ = ng.scan(
+            lambda X, A: T.linalg.solve_triangular(A, T.tanh(X) + 1.0, lower=True),
+            outputs_info=[B],
+            non_sequences=[A],
+            n_steps=4,
+        )
+        cost = (X[-1] ** 2).sum()
+        made = [X, cost, *ng.grad(cost, [A, B])]
+        f, reference = (ng.function([A, B], made, mode=m) for m in (None, "reference"))
+        random = np.random.default_rng(2)
+        for n in (3, 20):
+            values = random.normal(size=(n, n)) + 3 * np.eye(n), random.normal(size=(n, 2))
+            for mine, other in zip(f(*values), reference(*values), strict=True):
+                np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9)
 
 
 class TestOverTheOldOne:

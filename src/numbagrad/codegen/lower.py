@@ -6,7 +6,7 @@ Expressions are printed by ``texts``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from ..graph.tensor import TensorType
@@ -234,7 +234,9 @@ class Lowering:
         else:
             # A state takes it along into the next step, where the other one would write it again.
             kept_on = target.role == "state" and level < len(self.text.scopes) - 1
-            free = self._free(shape, level, target) if fill is None and not kept_on else None
+            free = None
+            if fill is None and not kept_on:
+                free = self._read_last(task, shape, level) or self._free(shape, level, target)
             if free is not None:
                 self.text.put(Assign(target.array, free.array), level)
             else:
@@ -280,6 +282,15 @@ class Lowering:
     def _free(self, shape: tuple[str, ...], level: int, target: Buffer) -> Buffer | None:
         """An array of this shape and dtype whose life is over; it is given away once."""
         return self.retiring.take((shape, level, target.dtype), self.place)
+
+    def _read_last(self, task: Task, shape: tuple[str, ...], level: int) -> Buffer | None:
+        """The array that a kernel reads for the last time, if it may write the result over it."""
+        over = task.node.op.over if task.kind == "into" else None  # type: ignore[union-attr]
+        given = None if over is None else task.arguments[over]
+        if not isinstance(given, Buffer) or sum(a is given for a in task.arguments) != 1:
+            return None
+        alike = shape, level, task.target.dtype
+        return self.retiring.give(alike, given, self.place)
 
     def _item(self, item: Loop | Task) -> None:
         if isinstance(item, Loop):
@@ -553,6 +564,16 @@ class Retiring:
         if last is not None:
             self._count += 1
             heappush(self._alive.setdefault(alike, []), (last, self._count, buffer))
+
+    def give(self, alike: Any, buffer: Buffer, place: int) -> Buffer | None:
+        """This array, if it is last used by an item of the tree and like what is wanted."""
+        alive = self._alive.get(alike, [])
+        mine = [row for row in alive if row[2] is buffer and row[0] == place]
+        if not mine:
+            return None
+        alive.remove(mine[0])
+        heapify(alive)
+        return buffer
 
     def take(self, alike: Any, place: int) -> Buffer | None:
         """The first that was noted of those whose last use is before an item of the tree."""

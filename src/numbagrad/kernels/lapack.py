@@ -62,32 +62,33 @@ def cholesky(a, lower):
     LinAlgError
         ``a`` is not positive definite.
     """
-    n = a.shape[0]
-    if a.shape[1] != n:
-        raise ValueError("cholesky: the matrix is not square")
-    factor = new_array(a, (n, n))
-    nan = _write_triangle(factor, a, lower, False)
-    if not _factor_posdef(factor, lower):
-        if not nan:
-            raise LinAlgError("the matrix is not positive definite")
-        _write_triangle(factor, a, lower, True)
+    factor = new_array(a, a.shape)
+    cholesky_into(factor, a, lower, False)
     return factor
 
 
 @kernel
 def cholesky_or_nan(a, lower):
     """As `cholesky`, but all NaN where that raises."""
+    factor = new_array(a, a.shape)
+    cholesky_into(factor, a, lower, True)
+    return factor
+
+
+@kernel
+def cholesky_into(factor, a, lower, nan_on_error):
+    """Write the factor to an array, which may be ``a`` itself; see `cholesky`."""
     n = a.shape[0]
-    if a.shape[1] != n:
-        raise ValueError("cholesky_or_nan: the matrix is not square")
-    factor = new_array(a, (n, n))
-    nan = _write_triangle(factor, a, lower, False)
+    if a.shape[1] != n or factor.shape[0] != n or factor.shape[1] != n:
+        raise ValueError("cholesky: the matrix is not square")
+    nan = _write_triangle(factor, a, lower)
     if not _factor_posdef(factor, lower):
         if nan:
-            _write_triangle(factor, a, lower, True)
-        else:
+            _spoil_triangle(factor, lower)
+        elif nan_on_error:
             _fill_nan(factor)
-    return factor
+        else:
+            raise LinAlgError("the matrix is not positive definite")
 
 
 @inner("boolean")
@@ -122,20 +123,27 @@ def _factor_posdef(a, lower):
 @kernel
 def solve(a, b):
     """``x`` in ``a @ x = b`` for a matrix ``b``; LinAlgError if ``a`` is singular."""
-    n = a.shape[0]
-    if a.shape[1] != n or b.shape[0] != n:
+    x = new_array(b, b.shape)
+    solve_into(x, a, b)
+    return x
+
+
+@kernel
+def solve_into(x, a, b):
+    """Write the solution to an array, which may be ``b`` itself; see `solve`."""
+    n, k = b.shape
+    if a.shape[0] != n or a.shape[1] != n or x.shape[0] != n or x.shape[1] != k:
         raise ValueError("solve: a is not square or b has another number of rows")
     factors = new_copy(a)
     pivots = new_array(np.int32(0), n)
     info = _factor(factors, pivots)
     if info != 0 and not _has_nan(a):
         raise LinAlgError("the matrix is singular")
-    x = new_copy(b)
     if info != 0:
         _fill_nan(x)
-        return x
-    _solve_with(factors, pivots, x)
-    return x
+    else:
+        _write(x, b)
+        _solve_with(factors, pivots, x)
 
 
 @inner("integer")
@@ -265,14 +273,21 @@ def solve_triangular(a, b, lower, trans, unit_diagonal):
     ``trans`` is 0 for ``a @ x = b``, 1 for ``a.T @ x = b``, 2 for ``a.conj().T @ x = b``.
     LinAlgError if there is a zero on the diagonal.
     """
-    n = a.shape[0]
-    if a.shape[1] != n or b.shape[0] != n:
+    x = new_array(b, b.shape)
+    solve_triangular_into(x, a, b, lower, trans, unit_diagonal)
+    return x
+
+
+@kernel
+def solve_triangular_into(x, a, b, lower, trans, unit_diagonal):
+    """Write the solution to an array, which may be ``b`` itself; see `solve_triangular`."""
+    n, k = b.shape
+    if a.shape[0] != n or a.shape[1] != n or x.shape[0] != n or x.shape[1] != k:
         raise ValueError("solve_triangular: a is not square or b has another number of rows")
     if not unit_diagonal and _zero_on_diagonal(a):
         raise LinAlgError("the triangular matrix is singular: a zero on its diagonal")
-    x = new_copy(b)
+    _write(x, b)
     _solve_triangle(x, a, lower, trans, unit_diagonal)
-    return x
 
 
 @kernel
@@ -435,19 +450,36 @@ def _sign_and_log(factors, pivots):
 # ---- shared steps ----
 
 
-@inner("boolean")
-def _write_triangle(target, a, lower, spoil):
-    """Copy the named triangle of ``a`` (or NaN, to ``spoil``), zero elsewhere; was there a NaN?"""
-    clear(target)
-    nan = False
+@inner("none")
+def _write(target, a):
+    """Copy all elements; the target may be ``a`` itself."""
     for i in range(a.shape[0]):
-        for j in range(i + 1):
-            row = i if lower else j
-            column = j if lower else i
-            entry = a[row, column]
+        for j in range(a.shape[1]):
+            target[i, j] = a[i, j]
+
+
+@inner("boolean")
+def _write_triangle(target, a, lower):
+    """Copy the named triangle of ``a``, which the target may be, zero elsewhere; was there a NaN?"""
+    n = a.shape[0]
+    nan = False
+    for i in range(n):
+        for j in range(0 if lower else i, i + 1 if lower else n):
+            entry = a[i, j]
             nan |= entry != entry
-            target[row, column] = math.nan if spoil else entry
+            target[i, j] = entry
+        for j in range(i + 1 if lower else 0, n if lower else i):
+            target[i, j] = 0
     return nan
+
+
+@inner("none")
+def _spoil_triangle(target, lower):
+    """NaN in the named triangle."""
+    n = target.shape[0]
+    for i in range(n):
+        for j in range(0 if lower else i, i + 1 if lower else n):
+            target[i, j] = math.nan
 
 
 @inner("boolean")

@@ -398,6 +398,9 @@ class Block(Declared, abstract=True):
         arrays that have exactly the core dimensions.
     into : callable, optional
         ``into(out, *arrays, *static parameters)``: the same, written to an array.
+    over : int, optional
+        Which array may be that one: each of its elements is read before any is written that
+        depends on it. Its shape is that of the result.
     """
 
     kind = "Block"
@@ -412,6 +415,7 @@ class Block(Declared, abstract=True):
     signature: ClassVar[str] = ""
     template: ClassVar[Any] = None
     into: ClassVar[Any] = None
+    over: ClassVar[int | None] = None
 
     @classmethod
     def core(cls) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:

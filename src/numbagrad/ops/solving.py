@@ -88,6 +88,7 @@ class Cholesky(Block):
     __props__ = ("nan_on_error",)
     dtype = quotient_of
     signature = "(m,m)->(m,m)"
+    over = 0
     samples = [
         sample(spd(3), nan_on_error=False),
         sample(spd(1), nan_on_error=False),
@@ -100,6 +101,9 @@ class Cholesky(Block):
         if nan_on_error:
             return lapack.cholesky_or_nan(a, True)
         return lapack.cholesky(a, True)
+
+    def into(out, a, nan_on_error):
+        return lapack.cholesky_into(out, a, True, nan_on_error)
 
     def reference(a, nan_on_error):
         try:
@@ -184,9 +188,13 @@ class Solve(_System):
     """
 
     samples = _systems(regular)
+    over = 1
 
     def template(a, b):
         return lapack.solve(a, b)
+
+    def into(out, a, b):
+        return lapack.solve_into(out, a, b)
 
     def reference(a, b):
         return np.linalg.solve(a, b)
@@ -250,6 +258,7 @@ class SolveTriangular(_System):
     """
 
     __props__ = ("lower", "trans", "unit_diagonal")
+    over = 1
     samples = [
         *_systems(regular, lower=True, trans=0, unit_diagonal=False),
         sample(regular(3), data(3, 2, seed=5), lower=False, trans=0, unit_diagonal=False),
@@ -260,6 +269,9 @@ class SolveTriangular(_System):
 
     def template(a, b, lower, trans, unit_diagonal):
         return lapack.solve_triangular(a, b, lower, trans, unit_diagonal)
+
+    def into(out, a, b, lower, trans, unit_diagonal):
+        return lapack.solve_triangular_into(out, a, b, lower, trans, unit_diagonal)
 
     def reference(a, b, lower, trans, unit_diagonal):
         a = np.tril(a) if lower else np.triu(a)
