@@ -460,7 +460,7 @@ def _write(target, a):
 
 @inner("boolean")
 def _write_triangle(target, a, lower):
-    """Copy the named triangle of ``a``, which the target may be, zero elsewhere; was there a NaN?"""
+    """Copy a triangle of ``a``, which the target may be, zero elsewhere; was there a NaN?"""
     n = a.shape[0]
     nan = False
     for i in range(n):
