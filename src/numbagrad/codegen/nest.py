@@ -97,6 +97,8 @@ class Graph(TaskList):
         """The array that the values of all steps go to."""
         output = node.outputs[number]
         value = body.traced[number]
+        if body.condition is None and output in self.demand.turned:
+            output = self.demand.turned[output]
         if output.name is None and value.name is not None:
             self.wishes[output] = f"{value.name}_all"
         if body.condition is None:
@@ -322,6 +324,9 @@ class _Step(_Inside):
         self.states = list(states)
         #: What still has to be copied into the array that collects it.
         self._left: list[tuple[Variable, Buffer]] = []
+        outputs, turned = self.body.node.outputs, around.demand.turned
+        #: The outputs of the node that are only asked for from the last step to the first.
+        self._turned = {k for k in collected if outputs[k] in turned}
         for state, buffer in zip(self.body.states, states, strict=True):
             self.buffers[state.leaf] = buffer
         self._choose_places(collected)
@@ -368,13 +373,19 @@ class _Step(_Inside):
             variable = self.body.traced[number]
             alone = variable not in nexts and not self.demand.uses.get(variable)
             computed = variable.owner is not None and self.demand.is_inner(variable)
-            row = self._row(variable, array, self.names.new(f"{array.name}_row"))
+            place = self._from_the_end() if number in self._turned else None
+            row = self._row(variable, array, self.names.new(f"{array.name}_row"), place)
             if computed and variable not in self._places and (variable.type.ndim or alone):
                 self._places[variable] = row
             elif variable in self.buffers or not computed:
                 self._copy_into(variable, row)
             else:
                 self._left.append((variable, row))
+
+    def _from_the_end(self) -> Expression:
+        """The place of this step if the last one comes first."""
+        last = self.table.arithmetic("-", self.around.size(self.body.steps), self.table.of(1))
+        return self.table.arithmetic("-", last, self.step)
 
     def _name_for(self, variable: Variable) -> str:
         if not variable.name and variable not in self.wishes:

@@ -15,9 +15,11 @@ from typing import Any
 
 from ..records import replace
 from .program import (
+    BUILT_IN,
     Allocate,
     Assign,
     Call,
+    Comment,
     For,
     Program,
     Store,
@@ -37,7 +39,7 @@ _FRESH = "blas."
 
 def reused(program: Program) -> Program:
     """The Program with arrays that loops read for the last time written again."""
-    body = list(program.body)
+    body = _made_in_place(program)
     kept = {name for name, _, _ in (*program.results, *program.parameters)}
     touched = [_mentioned(s) for s in body]
     last = {name: place for place, names in enumerate(touched) for name in names}
@@ -67,6 +69,67 @@ def reused(program: Program) -> Program:
     made = replace(program, body=body)
     made.verify()
     return made
+
+
+def _made_in_place(program: Program) -> list[Any]:
+    """The statements, with arrays that only become the beginning of others made right there.
+
+    ``a = empty((k, m)); ...; b = empty(n); a_flat = a.reshape(-1)`` and then a loop that copies
+    ``a_flat`` to the first elements of ``b`` is ``b = empty(n); a = b[:k*m].reshape((k, m)); ...``.
+    """
+    body = list(program.body)
+    kept = {name for name, _, _ in (*program.results, *program.parameters)}
+    places = {s.name: k for k, s in enumerate(body) if isinstance(s, Allocate)}
+    for copy, loop in enumerate(body):
+        flat = _copied_flat(loop)
+        if flat is None:
+            continue
+        target, source, extent = flat
+        view = next((k for k in range(copy) if _sets(body[k], source)), None)
+        if view is None or not body[view].text.endswith(".reshape(-1)"):
+            continue
+        old = body[view].text.removesuffix(".reshape(-1)")
+        first, new = places.get(old), places.get(target)
+        if first is None or new is None or old in kept or not first < new < copy:
+            continue
+        made, whole = body[first], body[new]
+        alike = made.fill is None and whole.fill is None and made.dtype == whole.dtype
+        uses = [k for k, s in enumerate(body) if {old, source} & _mentioned(s)]
+        ready = {n for s in body[:first] for n in writes_of(s)} | _given(program)
+        needed = {n for text in (*whole.shape, extent) for n in names_in(text)}
+        plain = [s for k, s in enumerate(body[:copy]) if k != view]
+        if not (alike and len(whole.shape) == 1 and max(uses) == copy and needed <= ready):
+            continue
+        if not _stays_whole(plain, old):
+            continue
+        shape = ", ".join(made.shape)
+        body[first : first + 1] = [whole, Assign(old, f"{target}[:{extent}].reshape(({shape}))")]
+        for k in sorted((new, view, copy), reverse=True):
+            del body[k + 1]
+        return _made_in_place(replace(program, body=body))
+    return body
+
+
+def _copied_flat(statement: Any) -> tuple[str, str, str] | None:
+    """Target, source and extent of a loop that copies one flat array to another's beginning."""
+    if not isinstance(statement, For) or statement.begin or statement.step != 1:
+        return None
+    inner = [s for s in statement.body if not isinstance(s, Comment)]
+    if len(inner) != 1 or not isinstance(inner[0], Store) or inner[0].update:
+        return None
+    target, source = inner[0], inner[0].text.removesuffix(f"[{statement.variable}]")
+    if target.index != (statement.variable,) or not source.isidentifier():
+        return None
+    return target.array, source, statement.extent
+
+
+def _sets(statement: Any, name: str) -> bool:
+    return isinstance(statement, Assign) and statement.name == name
+
+
+def _given(program: Program) -> set[str]:
+    """Names that stand for something before the first statement."""
+    return {name for name, _, _ in program.parameters} | set(program.namespace) | BUILT_IN
 
 
 def _mentioned(statement: Any) -> set[str]:

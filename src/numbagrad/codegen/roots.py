@@ -49,6 +49,8 @@ class Demand:
         Variables with a buffer.
     uses : dict
         How many inputs of needed nodes each variable is.
+    turned : dict
+        What loops collect that is asked for from the last step to the first alone, and that.
     body : Body or None
         The step or branch that this is of; ``None`` for the graph of the function itself.
     inner : dict
@@ -71,8 +73,10 @@ class Demand:
         self.nodes: list[Apply] = []
         self.sizes: dict[Variable, None] = {}
         self.uses: dict[Variable, int] = {}
+        self.turned: dict[Variable, Variable] = {}
         self._collect()
         self._decide()
+        self._note_turned()
 
     # -- needed nodes ----------------------------------------------------------------------
 
@@ -266,6 +270,27 @@ class Demand:
 
     # -- stored variables ------------------------------------------------------------------
 
+    def beginning_of(self, variable: Variable) -> Variable:
+        """The array of the function itself that has the same elements first, in C order."""
+        owner = variable.owner
+        if self.body is not None or owner is None or variable in self.outputs:
+            return variable
+        return owner.inputs[0] if getattr(owner.op, "takes_beginning", False) else variable
+
+    def _note_turned(self) -> None:
+        """Loops may collect from the end what would be stored in that order as well."""
+        for node in self.nodes:
+            if not getattr(node.op, "turns_rows", False):
+                continue
+            trace, made = node.inputs[0], node.outputs[0]
+            loop = trace.owner
+            if made not in self.stored or loop not in self.inner or trace in self.outputs:
+                continue
+            body = self.inner[loop][0].body
+            collects = trace.index in getattr(body, "traced", ())
+            if collects and body.condition is None and self.uses.get(trace) == 1:  # type: ignore[union-attr]
+                self.turned[trace] = made
+
     def _decide(self) -> None:
         uses = self.uses
         spread: set[Variable] = set()
@@ -306,7 +331,7 @@ class Demand:
         if isinstance(op, Block) or kind_of(node) == "Callback":
             self.stored.update(v for v in node.inputs if not isinstance(v, Constant))
         if isinstance(op, View):
-            self.stored.update(node.inputs[k] for k in op.flat_inputs)
+            self.stored.update(self.beginning_of(node.inputs[k]) for k in op.flat_inputs)
             if hasattr(op, "parts"):
                 self.stored.update(node.outputs)
         if kind_of(node) == "Size" and self.parents(node) == node.inputs:

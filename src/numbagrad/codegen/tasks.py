@@ -36,7 +36,8 @@ class Reader:
     def __call__(self, k: int, index: Sequence[Any]) -> Expression:
         node, tasks = self._node, self._tasks
         if isinstance(node.op, View) and k in node.op.flat_inputs:
-            return tasks.table.load(tasks.whole(node.inputs[k]), tuple(index), flat=True)
+            source = tasks.demand.beginning_of(node.inputs[k])
+            return tasks.table.load(tasks.whole(source), tuple(index), flat=True)
         return tasks.element(node.inputs[k], tuple(index))
 
     def choose(self, condition: Any, a: Any, b: Any) -> Expression:
@@ -446,11 +447,15 @@ class TaskList:
 
     def _store(self, variable: Variable) -> None:
         node = variable.owner
+        if node is not None and node.inputs and self.demand.turned.get(node.inputs[0]) is variable:
+            return  # the loop that collects it has put it there
         if node is not None and getattr(node.op, "same_elements", False):
-            source = self.whole(node.inputs[0])
-            if variable not in self._wanted and source.extents and variable.type.ndim:
-                self._alias(node, source)
-                return
+            there = self.demand.beginning_of(node.inputs[0]) is node.inputs[0]
+            source = self.whole(node.inputs[0]) if there else None
+            if source is not None and variable not in self._wanted and variable.type.ndim:
+                if source.extents:
+                    self._alias(node, source)
+                    return
         buffer = self._new_buffer(variable)
         axes, ranges, index = self._loops(buffer.extents)
         value = self.element(variable, index)

@@ -291,6 +291,16 @@ class View(Declared, abstract=True):
         """Whether each ``output[i]`` is a row of input 0 as it lies there."""
         return False
 
+    @property
+    def turns_rows(self) -> bool:
+        """Whether the output is input 0 with its rows from the last one to the first."""
+        return False
+
+    @property
+    def takes_beginning(self) -> bool:
+        """Whether the output's elements are the first ones of input 0 in C order."""
+        return False
+
 
 class Reduction(Declared, abstract=True):
     """Elements of an iteration space combined over some of its dimensions.

@@ -216,6 +216,18 @@ class Subtensor(_Read):
         head, *others = self.pattern or (NEW,)
         return isinstance(head, (Span, Part)) and all(entry == FULL for entry in others)
 
+    @property
+    def turns_rows(self):
+        """Whether it is ``x[::-1]``."""
+        return self.takes_rows and self.pattern[0] == Span(None, None, -1)
+
+    @property
+    def takes_beginning(self):
+        """Whether it is ``x[:b]``."""
+        head = self.pattern[0] if self.takes_rows else None
+        from_start = head is not None and type(head.start) in (int, type(None)) and not head.start
+        return from_start and (isinstance(head, Part) or head.step in (None, 1))
+
     def _adjoint(self):
         return IncSubtensor(pattern=self.pattern, set=False)
 
