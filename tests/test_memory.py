@@ -93,6 +93,29 @@ def filtered(n):
     return f, (np.ones(n), 0.1, 0.2), 2 * 8 * n
 
 
+def recomputed(n):
+    r, v = T.dvector("r"), T.dvector("v")
+    a = T.dscalar("a")
+    h, _ = ng.scan(
+        lambda r, h, a: T.tanh(0.1 + a * r**2 + h * T.sin(h)),
+        sequences=[r],
+        outputs_info=[T.constant(1.0)],
+        non_sequences=[a],
+        checkpoint="sqrt",
+    )
+    by_r = ng.grad(h[-1], r)
+    f = ng.function([r, a, v], [h[-1], by_r, ng.Rop(by_r, r, v)])
+    # States before segments and all of one segment, with their tangents.
+    return f, (np.ones(n), 0.1, np.ones(n)), 20 * 8 * int(n**0.5)
+
+
+def by_a_sequence(n):
+    r = T.dvector("r")
+    h, _ = ng.scan(lambda r, h: T.tanh(r * h), sequences=[r], outputs_info=[T.constant(1.0)])
+    f = ng.function([r], [h[-1], ng.grad(h[-1], r)])
+    return f, (np.ones(n),), 8 * n  # the states
+
+
 def determinant(n):
     S = T.dmatrix("S")
     cost = T.log(T.diag(T.linalg.cholesky(S))).sum()
@@ -116,7 +139,17 @@ def gaussian_process(n):
 
 @pytest.mark.parametrize(
     "model",
-    [elementwise, logistic, network, volatility, filtered, determinant, gaussian_process],
+    [
+        elementwise,
+        logistic,
+        network,
+        volatility,
+        filtered,
+        recomputed,
+        by_a_sequence,
+        determinant,
+        gaussian_process,
+    ],
 )
 def test_results_and_what_the_way_back_keeps(model):
     n = 300_000
@@ -179,6 +212,94 @@ class TestSolvedInPlace:
             values = random.normal(size=(n, n)) + 3 * np.eye(n), random.normal(size=(n, 2))
             for mine, other in zip(f(*values), reference(*values), strict=True):
                 np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9)
+
+
+class TestCollectedInPlace:
+    """What loops collect goes to where it is wanted: from the end, into a part of a result."""
+
+    def check(self, outputs, *values):
+        x = T.tensor("x", dtype="float64", shape=(None,) * values[0].ndim)
+        made = outputs(x)
+        f = ng.function([x], made)
+        reference = ng.function([x], made, mode="reference")
+        for value in values:
+            before = value.copy()
+            wanted = reference(value)
+            for mine, other in zip(f(value), wanted, strict=True):
+                np.testing.assert_allclose(mine, other, rtol=1e-12, atol=1e-12)
+            places = [np.full(other.shape, 7.0) for other in wanted]
+            f(value, out=places)
+            for mine, other in zip(places, wanted, strict=True):
+                np.testing.assert_allclose(mine, other, rtol=1e-12, atol=1e-12)
+            again = f.jitted(value)
+            again = again if len(made) > 1 else [again]
+            for mine, other in zip(again, wanted, strict=True):
+                np.testing.assert_allclose(mine, other, rtol=1e-12, atol=1e-12)
+            np.testing.assert_array_equal(value, before)
+        return f.source
+
+    @staticmethod
+    def states(x):
+        return ng.scan(lambda a, h: T.tanh(a + h), sequences=[x], outputs_info=[x[0] * 0.5])[0]
+
+    def test_from_the_end(self):
+        for shape in (7,), (7, 2):
+            source = self.check(lambda x: [self.states(x)[::-1]], np.ones(shape) * 0.3)
+            assert source.count("empty(") == 1 + (shape == (7, 2)) and "t - 1" not in source
+
+    @pytest.mark.parametrize(
+        "outputs",
+        [
+            lambda h: [h[::-1], h],
+            lambda h: [h[::-1], h.sum()],
+            lambda h: [h[::-1], h[::-1] * 2.0],
+            lambda h: [h[::-1].cumsum()],
+            lambda h: [T.concatenate([h[::-1], h[::-1]])],
+            lambda h: [h[::-1][::-1].cumsum()],
+            lambda h: [ng.scan(lambda a, b: a * b, sequences=[h[::-1], h])[0], h[::-1]],
+        ],
+    )
+    def test_what_else_is_asked_for(self, outputs):
+        self.check(lambda x: outputs(self.states(x)), np.linspace(0.1, 0.9, 6), np.ones(1))
+
+    @pytest.mark.parametrize("checkpoint", [1, 3, "sqrt"])
+    def test_in_a_part_of_a_result(self, checkpoint):
+        def gradients(x):
+            h, _ = ng.scan(
+                lambda a, h: T.tanh(a * h + 0.5),
+                sequences=[x],
+                outputs_info=[T.ones_like(x[0])],
+                checkpoint=checkpoint,
+            )
+            g = ng.grad((h[-1] ** 2).sum(), x)
+            return [g, ng.Rop(g, x, x)]
+
+        lengths = [1, 2, 3, 4, 9, 10, 11]
+        source = self.check(gradients, *(np.linspace(0.1, 0.9, n) for n in lengths))
+        if checkpoint != 1:
+            assert re.search(r"t\d+ = t\d+\[:\w+\]\.reshape\(\(", source)
+        self.check(gradients, *(np.linspace(0.1, 0.9, 2 * n).reshape(n, 2) for n in lengths))
+
+    def test_not_into_what_is_there_already(self):
+        def outputs(x):
+            h = self.states(x)
+            folded = T.reshape(T.outer(h, h), (-1,))
+            return [T.concatenate([folded, x]), T.concatenate([folded, x * 2.0]), folded.sum()]
+
+        self.check(outputs, np.linspace(0.1, 0.9, 5))
+
+    def test_the_beginning_of_an_array_in_another_shape(self):
+        k = T.lscalar("k")
+        x = T.dvector("x")
+        folded = T.reshape(x[: 2 * k], (k, 2))
+        f = ng.function([x, k], [(folded * folded[::-1]).sum(), folded @ T.ones((2, 2))])
+        reference = ng.function([x, k], f.maker.unoptimized, mode="reference")
+        for size, count in (8, 3), (6, 3), (5, 0):
+            value = np.arange(float(size))
+            for mine, other in zip(f(value, count), reference(value, count), strict=True):
+                np.testing.assert_allclose(mine, other)
+        with pytest.raises(ng.errors.ShapeError):
+            f(np.arange(5.0), 3)
 
 
 class TestOverTheOldOne:

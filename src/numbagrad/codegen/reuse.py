@@ -78,58 +78,51 @@ def _made_in_place(program: Program) -> list[Any]:
     ``a_flat`` to the first elements of ``b`` is ``b = empty(n); a = b[:k*m].reshape((k, m)); ...``.
     """
     body = list(program.body)
-    kept = {name for name, _, _ in (*program.results, *program.parameters)}
-    places = {s.name: k for k, s in enumerate(body) if isinstance(s, Allocate)}
-    for copy, loop in enumerate(body):
-        flat = _copied_flat(loop)
-        if flat is None:
-            continue
-        target, source, extent = flat
-        view = next((k for k in range(copy) if _sets(body[k], source)), None)
-        if view is None or not body[view].text.endswith(".reshape(-1)"):
-            continue
-        old = body[view].text.removesuffix(".reshape(-1)")
-        first, new = places.get(old), places.get(target)
-        if first is None or new is None or old in kept or not first < new < copy:
-            continue
-        made, whole = body[first], body[new]
-        alike = made.fill is None and whole.fill is None and made.dtype == whole.dtype
-        uses = [k for k, s in enumerate(body) if {old, source} & _mentioned(s)]
-        ready = {n for s in body[:first] for n in writes_of(s)} | _given(program)
-        needed = {n for text in (*whole.shape, extent) for n in names_in(text)}
-        plain = [s for k, s in enumerate(body[:copy]) if k != view]
-        if not (alike and len(whole.shape) == 1 and max(uses) == copy and needed <= ready):
-            continue
-        if not _stays_whole(plain, old):
-            continue
-        shape = ", ".join(made.shape)
-        body[first : first + 1] = [whole, Assign(old, f"{target}[:{extent}].reshape(({shape}))")]
-        for k in sorted((new, view, copy), reverse=True):
-            del body[k + 1]
-        return _made_in_place(replace(program, body=body))
+    at = 0
+    while at < len(body):
+        loop = body[at]
+        stores = loop.body if isinstance(loop, For) and not loop.begin and loop.step == 1 else []
+        changed = next((c for s in stores if (c := _made_there(program, body, at, s))), None)
+        if changed is None:
+            at += 1
+        else:
+            body, at = changed, 0
     return body
 
 
-def _copied_flat(statement: Any) -> tuple[str, str, str] | None:
-    """Target, source and extent of a loop that copies one flat array to another's beginning."""
-    if not isinstance(statement, For) or statement.begin or statement.step != 1:
+def _made_there(program: Program, body: list[Any], at: int, store: Any) -> list[Any] | None:
+    """The statements without a copy, in the loop at a place, of one flat array into another."""
+    loop = body[at]
+    if not isinstance(store, Store) or store.index != (loop.variable,) or store.update:
         return None
-    inner = [s for s in statement.body if not isinstance(s, Comment)]
-    if len(inner) != 1 or not isinstance(inner[0], Store) or inner[0].update:
+    target, source = store.array, store.text.removesuffix(f"[{loop.variable}]")
+    views = [k for k in range(at) if isinstance(body[k], Assign) and body[k].name == source]
+    text = body[views[0]].text if len(views) == 1 else ""
+    old = text.removesuffix(".reshape(-1)")
+    places = {s.name: k for k, s in enumerate(body[:at]) if isinstance(s, Allocate)}
+    kept = {name for name, _, _ in (*program.results, *program.parameters)}
+    if old == text or old in kept or not places.get(old, at) < places.get(target, -1):
         return None
-    target, source = inner[0], inner[0].text.removesuffix(f"[{statement.variable}]")
-    if target.index != (statement.variable,) or not source.isidentifier():
+    made, whole = body[places[old]], body[places[target]]
+    rest = [s for s in loop.body if s is not store]
+    given = {name for name, _, _ in program.parameters} | set(program.namespace) | BUILT_IN
+    ready = given.union(*(writes_of(s) for s in body[: places[old]]))
+    needed = {name for text in (*whole.shape, loop.extent) for name in names_in(text)}
+    if (
+        made.fill is not None
+        or whole.fill is not None
+        or made.dtype != whole.dtype
+        or len(whole.shape) != 1
+        or not needed <= ready
+        or any({old, source} & _mentioned(s) for s in (*rest, *body[at + 1 :]))
+        or not _stays_whole([s for k, s in enumerate(body[:at]) if k != views[0]], old)
+    ):
         return None
-    return target.array, source, statement.extent
-
-
-def _sets(statement: Any, name: str) -> bool:
-    return isinstance(statement, Assign) and statement.name == name
-
-
-def _given(program: Program) -> set[str]:
-    """Names that stand for something before the first statement."""
-    return {name for name, _, _ in program.parameters} | set(program.namespace) | BUILT_IN
+    shape = ", ".join(made.shape)
+    view = Assign(old, f"{target}[:{loop.extent}].reshape(({shape}))")
+    left = [replace(loop, body=rest)] if any(not isinstance(s, Comment) for s in rest) else []
+    tail = [s for k, s in enumerate(body[:at]) if places[old] < k != views[0] and s is not whole]
+    return [*body[: places[old]], whole, view, *tail, *left, *body[at + 1 :]]
 
 
 def _mentioned(statement: Any) -> set[str]:
@@ -161,7 +154,7 @@ def _stays_whole(body: Sequence[Any], name: str) -> bool:
 def _elements_only(text: str, name: str) -> bool:
     """Whether a text mentions an array by one element at a time."""
     mentions = re.findall(rf"(?<![\w.]){re.escape(name)}(?!\w)(.?)", text)
-    return all(behind == "[" for behind in mentions) and ":" not in text
+    return not mentions or (all(behind == "[" for behind in mentions) and ":" not in text)
 
 
 def _in_one_breath(loop: For, old: str, new: str) -> bool:
