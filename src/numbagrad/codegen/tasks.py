@@ -452,10 +452,10 @@ class TaskList:
         if node is not None and getattr(node.op, "same_elements", False):
             there = self.demand.beginning_of(node.inputs[0]) is node.inputs[0]
             source = self.whole(node.inputs[0]) if there else None
-            if source is not None and variable not in self._wanted and variable.type.ndim:
-                if source.extents:
-                    self._alias(node, source)
-                    return
+            whole = source is not None and source.extents and variable.type.ndim
+            if source is not None and whole and variable not in self._wanted:
+                self._alias(node, source)
+                return
         buffer = self._new_buffer(variable)
         axes, ranges, index = self._loops(buffer.extents)
         value = self.element(variable, index)
