@@ -238,6 +238,14 @@ def test_stages_are_compiled_as_the_whole_is(monkeypatch):
     assert {(args[2], *args[6:]) for args in asked} == {(False, 1)}
 
 
+def test_parts_of_sums_that_are_not_finite_add_up_without_a_warning(eager):
+    x = T.dvector("x")
+    f = ng.function([x], (x * T.exp(T.tanh(x))).sum(), parallel=True)
+    assert f.maker.compiled.staged is not None
+    assert np.isnan(f(np.r_[np.inf, np.zeros(50), -np.inf]))
+    assert f(np.r_[1e308, np.zeros(50), 1e308]) == np.inf
+
+
 def test_an_error_in_a_stage_is_that_of_the_whole(eager, pair):
     X, y, w, p = logistic_data(50)
     for f in pair:

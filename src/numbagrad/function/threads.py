@@ -126,14 +126,16 @@ class Staged:
             return function(bounds[k], bounds[k + 1], *rest)
 
         parts = _in_threads(portion, max(count, 1))
-        for part in parts:
-            values = part if len(gives) > 1 else (part,)
-            for (name, dtype), value in zip(gives, values, strict=False):
-                if isinstance(known[name], np.ndarray):
-                    known[name] += value
-                else:
-                    kind = np.dtype(dtype).type
-                    known[name] = kind(known[name]) + kind(value)
+        # Compiled code says nothing of overflow or of inf - inf, nor does this.
+        with np.errstate(all="ignore"):
+            for part in parts:
+                values = part if len(gives) > 1 else (part,)
+                for (name, dtype), value in zip(gives, values, strict=False):
+                    if isinstance(known[name], np.ndarray):
+                        known[name] += value
+                    else:
+                        kind = np.dtype(dtype).type
+                        known[name] = kind(known[name]) + kind(value)
 
 
 def _in_threads(portion: Callable[[int], Any], count: int) -> list[Any]:
