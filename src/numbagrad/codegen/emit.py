@@ -12,6 +12,7 @@ from typing import Any
 
 from ..records import record, replace
 from .blocks import in_blocks
+from .columns import in_columns
 from .drawn import drawn_apart
 from .outline import STRAIGHT, Part, PartCall, outline
 from .program import (
@@ -67,7 +68,7 @@ def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
     straight : int
         Up to how many times as many a body may have in which there is no loop and no branch.
     """
-    program = reused(drawn_apart(in_blocks(program)))
+    program = in_columns(reused(drawn_apart(in_blocks(program))))
     called: list[Part] = []
     body = program.body
     if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):

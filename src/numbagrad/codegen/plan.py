@@ -11,6 +11,7 @@ from .lower import reserved_names
 from .lower_loops import lower
 from .names import Names
 from .nest import Graph
+from .panels import in_panels
 from .program import Program
 from .roots import Demand
 
@@ -50,7 +51,7 @@ def plan(
     tasks = Graph(demand, inputs, names, NEST * cap)
     tree = fuse(tasks, NEST * cap)
     contract(tree, tasks)
-    return lower(tasks, tree, names, title, _doc(tasks))
+    return in_panels(lower(tasks, tree, names, title, _doc(tasks)))
 
 
 def _doc(tasks: Graph) -> str:

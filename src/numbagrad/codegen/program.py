@@ -90,13 +90,18 @@ class Allocate:
 
 @record()
 class For:
-    """A loop from ``begin`` (0 if that is empty) to ``extent`` in steps of ``step``."""
+    """A loop from ``begin`` (0 if that is empty) to ``extent`` in steps of ``step``.
+
+    A step that is a name is of rows that are computed together (see ``panels``); ``each`` is then
+    about how many operations one of these rows takes.
+    """
 
     variable: str
     extent: str
     body: list[Any] = field(default_factory=list)
     begin: str = ""
-    step: int = 1
+    step: int | str = 1
+    each: str = ""
 
 
 @record()
@@ -232,8 +237,8 @@ def reads_of(statement: Statement) -> list[str]:
             return [array, *index, text]
         case Allocate(_, shape, _, fill):
             return [*shape, fill or ""]
-        case For(_, extent, _, begin, _):
-            return [begin, extent] if begin else [extent]
+        case For(_, extent, _, begin, step):
+            return [text for text in (begin, extent, step) if isinstance(text, str) and text]
         case Check(condition, _, _) | If(condition) | Break(condition):
             return [condition]
         case Call(_, text, _):
@@ -254,7 +259,7 @@ def writes_of(statement: Statement) -> list[str]:
             return list(names)
         case Sizes(names, _):
             return [n for n in names if n]
-        case For(variable, _, _, _, _):
+        case For(variable):
             return [variable]
     return []
 

@@ -23,7 +23,7 @@ def right_sides(statement: Any) -> list[str]:
     if isinstance(statement, Store):
         return [*statement.index, statement.text]
     if isinstance(statement, For):
-        return [statement.extent, statement.begin]
+        return [statement.extent, statement.begin, str(statement.step)]
     return [statement.condition] if isinstance(statement, If) else []
 
 
@@ -104,12 +104,9 @@ class RowLoop:
             if isinstance(statement, Store) and statement.array not in self.scratch:
                 written.setdefault(statement.array, []).append(statement)
         for array, stores in written.items():
-            own = all(s.index and s.index[0] == self.row for s in stores)
-            read = [t for t in self.texts if array in names_in(t)]
-            if own:
-                if not all(self._reads_own_row(array, t) for t in read):
-                    return False
+            if self.own_place(array):
                 continue
+            read = [t for t in self.texts if array in names_in(t)]
             everywhere = all(self.row not in names_in(i) for s in stores for i in s.index)
             if read or not everywhere or not all(s.update == "+" for s in stores):
                 return False
@@ -118,7 +115,19 @@ class RowLoop:
             self.summed.append(array)
         return True
 
-    def _reads_own_row(self, array: str, text: str) -> bool:
-        places = re.findall(rf"(?<![\w.]){re.escape(array)}\[([^,\]]*)", text)
-        mentions = len(re.findall(rf"(?<![\w.]){re.escape(array)}(?!\w)", text))
-        return len(places) == mentions and all(p.strip() == self.row for p in places)
+    def own_place(self, array: str) -> str:
+        """How the row is counted where an array is read and written, if it is this row alone.
+
+        That is by the loop variable, or by how far it is from where something begins.
+        """
+        name = re.escape(array)
+        places = {s.index[0] if s.index else "" for s in self.statements
+                  if isinstance(s, Store) and s.array == array}  # fmt: skip
+        for text in self.texts:
+            found = re.findall(rf"(?<![\w.]){name}\[([^,\]]*)", text)
+            if len(found) != len(re.findall(rf"(?<![\w.]){name}(?!\w)", text)):
+                return ""
+            places |= {place.strip() for place in found}
+        place = places.pop() if len(places) == 1 else ""
+        own = re.fullmatch(rf"{re.escape(self.row)}( - (\w+))?", place)
+        return own[0] if own and own[2] not in assigned(self.statements) else ""

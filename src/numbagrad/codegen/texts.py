@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import Failed
 from ..graph.tensor import DTYPES
+from ..kernels import blas
 from ..records import field, record
 from .expression import Buffer, Expression, Table
 from .names import Names
@@ -44,6 +45,7 @@ GLOBALS: dict[str, Any] = {
     "inf": float("inf"),
     "nan": float("nan"),
     "Failed": Failed,
+    "blas": blas,
     **{("bool_" if d == "bool" else d): np.dtype(d).type for d in DTYPES},
 }
 _LONGEST = 84

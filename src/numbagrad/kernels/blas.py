@@ -66,6 +66,28 @@ def gemm_tn_into(c, a, b):
 
 
 @kernel
+def gemm_tn_add(c, a, b):
+    """Add ``a.T @ b`` to ``c``, all of floats; ValueError if their shapes do not fit."""
+    if a.shape[0] != b.shape[0] or c.shape[0] != a.shape[1] or c.shape[1] != b.shape[1]:
+        raise ValueError("gemm_tn: the inner lengths of the two matrices differ")
+    m, n = c.shape
+    k = a.shape[0]
+    call_blas("gemm", "N", "T", n, m, k, 1.0, b, max(1, n), a, max(1, m), 1.0, c, max(1, n))
+
+
+#: Products of more columns are made whole; blocks of rows have about so many numbers.
+_FEW, _BLOCK = 64, 16384
+
+
+@kernel
+def rows_at_once(rows, width, columns):
+    """How many of the rows of tall matrices to multiply at a time, see ``codegen.panels``."""
+    if columns > _FEW:
+        return rows
+    return min(rows, max(32, min(512, _BLOCK // max(1, width))))
+
+
+@kernel
 def gemm_nt(a, b):
     """``a @ b.T`` of two matrices; ValueError if their shapes do not fit."""
     c = new_array(a, (a.shape[0], b.shape[0]))
@@ -79,6 +101,22 @@ def gemm_nt_into(c, a, b):
     if a.shape[1] != b.shape[1] or c.shape[0] != a.shape[0] or c.shape[1] != b.shape[0]:
         raise ValueError("gemm_nt: the inner lengths of the two matrices differ")
     _write_product(c, a, False, b, True, a.shape[1])
+
+
+@kernel
+def turn_into(c, a):
+    """Write the first columns of ``a`` to the rows of ``c``, as many as there are."""
+    for j in range(c.shape[0]):
+        for i in range(a.shape[0]):
+            c[j, i] = a[i, j]
+
+
+@kernel
+def turn_back_into(a, c):
+    """Write the rows of ``c`` to the first columns of ``a``, each as long as a column."""
+    for j in range(c.shape[0]):
+        for i in range(a.shape[0]):
+            a[i, j] = c[j, i]
 
 
 #: Rows of about this many numbers are scaled at a time: they stay in the cache.

@@ -351,8 +351,8 @@ class Expressions:
         if not isinstance(owner, Array):
             raise Unknown(ast.unparse(node))
         match node.slice:
-            case ast.Slice(lower=ast.expr() as begin, upper=None, step=None):
-                return self._rest(owner, self.number(begin))
+            case ast.Slice(lower=begin, upper=end, step=None) if begin or end:
+                return self._rows(owner, begin, end)
         index = self.index(node.slice)
         if len(index) > len(owner.shape):
             raise Unknown(ast.unparse(node))
@@ -361,22 +361,31 @@ class Expressions:
             return self.writer.load(pointer, owner.dtype)
         return Array(owner.dtype, pointer, owner.shape[len(index) :], owner.owner)
 
-    def _rest(self, vector: Array, begin: Number) -> Array:
-        """A vector from a place on."""
-        if len(vector.shape) != 1 or begin.dtype != "int64":
+    def _rows(self, array: Array, begin: ast.expr | None, end: ast.expr | None) -> Array:
+        """The rows, or the elements of a vector, from one place to another."""
+        write, size = self.writer, array.shape[0]
+        first = number(0) if begin is None else self._place(self.number(begin), size)
+        last = Number("int64", size, True) if end is None else self._place(self.number(end), size)
+        pointer = write.element(array, [first])
+        count = write.make(f"sub i64 {last.text}, {first.text}")
+        if begin is not None and end is not None:
+            some = write.make(f"icmp sgt i64 {count}, 0")
+            count = write.make(f"select i1 {some}, i64 {count}, i64 0")
+        return Array(array.dtype, pointer, (count, *array.shape[1:]), array.owner)
+
+    def _place(self, place: Number, size: str) -> Number:
+        """Where a slice begins or ends, as Python reads its bounds."""
+        if place.dtype != "int64":
             raise Unknown("slice")
-        write, size, place = self.writer, vector.shape[0], begin.text
-        if not begin.natural:
-            wrapped = write.make(f"add i64 {place}, {size}")
+        write, text = self.writer, place.text
+        if not place.natural:
+            wrapped = write.make(f"add i64 {text}, {size}")
             least = write.make(f"icmp sgt i64 {wrapped}, 0")
-            below = write.make(f"icmp slt i64 {place}, 0")
+            below = write.make(f"icmp slt i64 {text}, 0")
             wrapped = write.make(f"select i1 {least}, i64 {wrapped}, i64 0")
-            place = write.make(f"select i1 {below}, i64 {wrapped}, i64 {place}")
-        inside = write.make(f"icmp slt i64 {place}, {size}")
-        place = write.make(f"select i1 {inside}, i64 {place}, i64 {size}")
-        pointer = write.element(vector, [Number("int64", place, True)])
-        rest = write.make(f"sub i64 {size}, {place}")
-        return Array(vector.dtype, pointer, (rest,), vector.owner)
+            text = write.make(f"select i1 {below}, i64 {wrapped}, i64 {text}")
+        inside = write.make(f"icmp slt i64 {text}, {size}")
+        return Number("int64", write.make(f"select i1 {inside}, i64 {text}, i64 {size}"), True)
 
     def index(self, node: ast.expr) -> list[Number]:
         """The numbers of an index; full slices behind them are left out."""

@@ -490,7 +490,7 @@ class _Body(Kernels, Given):
     def _goes_on(self, at: str, end: str, step: Number) -> str:
         """The condition under which a loop does another step."""
         write = self.writer
-        if step.text.lstrip("-").isdigit():
+        if step.natural or step.text.lstrip("-").isdigit():
             return write.make(f"icmp {'sgt' if step.text[0] == '-' else 'slt'} i64 {at}, {end}")
         up = write.make(f"icmp sgt i64 {step.text}, 0")
         before, behind = (write.make(f"icmp {how} i64 {at}, {end}") for how in ("slt", "sgt"))
@@ -508,7 +508,7 @@ class _Body(Kernels, Given):
         write.start(bad)
         self.raised(ValueError, "range() arg 3 must not be zero")
         write.start(good)
-        return False
+        return step.natural
 
     def _loop(
         self, name: str, begin: Number, end: str, by: Number, body: Sequence[ast.stmt]
