@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..kernels.inlined import EXTREMES, Inlined
 from ..records import field, record, replace
 from .names import Names
 from .outline import size_of
@@ -42,18 +43,21 @@ __all__ = ["in_columns"]
 COLUMNS = 16
 #: Rows in a block, and how long a body may be that is printed twice.
 _BLOCK, _LONG = 128, 300
-_CALL = re.compile(r"[A-Za-z_][\w.]*\(")
+_CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
 
 
 def in_columns(program: Program) -> Program:
     """The Program with loops along columns for rows of few elements, where that pays."""
-    if not any(_eligible(s) for s in walk(program.body)):
+    if not any(_eligible(s, program.namespace) for s in walk(program.body)):
         return program
     return _Columns(program).program()
 
 
-def _eligible(loop: Any) -> bool:
-    """Whether it is a loop over rows with loops along them, of the simplest statements only."""
+def _eligible(loop: Any, namespace: Mapping[str, Any]) -> bool:
+    """Whether it is a loop over rows with loops along them, of the simplest statements only.
+
+    An elementary function is computed along the rows: without one there is little to gain.
+    """
     if not isinstance(loop, For) or loop.step != 1:
         return False
     inner = [s for s in loop.body if isinstance(s, For)]
@@ -69,8 +73,10 @@ def _eligible(loop: Any) -> bool:
         return False
     if loop.variable in names_in(extent) or (extent.isdigit() and int(extent) > COLUMNS):
         return False
-    called = any(_CALL.search(text) for s in walk(loop.body) for text in right_sides(s))
-    return called and size_of(loop.body) <= _LONG
+    texts = [text for along in inner for s in along.body for text in right_sides(s)]
+    called = {name for text in texts for name in _CALL.findall(text)} - set(EXTREMES)
+    dear = any(isinstance(namespace.get(name), Inlined) for name in called)
+    return dear and size_of(loop.body) <= _LONG
 
 
 @record()
@@ -152,8 +158,11 @@ class _Columns:
         if isinstance(statement.step, str):
             inner = [s for item in statement.body for s in self._within(item)]
             return [replace(statement, body=inner)]
-        made = self._turned(statement) if _eligible(statement) else None
+        made = self._turned(statement) if self._eligible(statement) else None
         return [statement] if made is None else made
+
+    def _eligible(self, loop: For) -> bool:
+        return _eligible(loop, self.source.namespace)
 
     # -- one loop --------------------------------------------------------------------------
 

@@ -238,7 +238,7 @@ class _Panels:
         ]  # fmt: skip
         extent = self._extent(group)
         widths, columns = self._sizes(group)
-        together = f"max(1, blas.rows_at_once({extent}, {_largest(widths)}, {_largest(columns)}))"
+        together = f"blas.rows_at_once({extent}, {_largest(widths)}, {_largest(columns)})"
         arrays: list[Any] = [self._room(n, rows, few) for n in few]
         for n in sums:
             arrays.append(Allocate(n, self.shapes[n], self._dtype(n), _zero(self._dtype(n))))
@@ -247,7 +247,7 @@ class _Panels:
         for item in group:
             inner += [*item.comments, self._within(item, few, first, last)]
         each = f"{_largest(widths)} * {_largest(columns)}"
-        loop = For(first, extent, inner, step=rows, each=each)
+        loop = For(first, extent, inner, step=f"max(1, {rows})", each=each)
         at_once = Assign(rows, together, dtype="int64")
         return [*_plain(front), at_once, *arrays, loop, *_plain(behind)]
 

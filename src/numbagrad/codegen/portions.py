@@ -96,6 +96,8 @@ class _Splitter:
             pending.append(Assign(work, f"float({_work(statement)})", dtype="float64"))
             ahead = [*self._scratch(statement), statement, *body[k + 1 :]]
             later = _reads(ahead) | {*wanted, rows, work, *loop.carried}
+            own = self._scratch(statement)
+            pending = [s for s in pending if s not in own]
             if not self._serial(pending, later) or not self._loop(statement, loop, rows, work):
                 return None
             pending = []
@@ -115,15 +117,24 @@ class _Splitter:
         known = all(n in self.types for n in (*loop.summed, *loop.carried))
         return loop if worth and known and loop.independent else None
 
-    def _scratch(self, loop: For) -> list[Allocate]:
-        """Arrays of one row's temporaries: each portion has its own."""
+    def _scratch(self, loop: For) -> list[Any]:
+        """Arrays of one row's temporaries, or of a block's: each portion has its own."""
         elsewhere = [s for s in self.program.body if s is not loop]
-        used = _reads(elsewhere) | {name for name, _, _ in self.program.results}
+        results = {name for name, _, _ in self.program.results}
+        blocks = isinstance(loop.step, str)
+        unset = {s.name for s in elsewhere if isinstance(s, Allocate) and s.fill is None}
+        used = _reads(elsewhere) | results
+        again = [
+            s
+            for s in elsewhere
+            if blocks and isinstance(s, Assign) and s.text in unset and s.name not in used
+        ]
+        used = _reads([s for s in elsewhere if s not in again]) | results
         return [
             s
             for s in elsewhere
-            if isinstance(s, Allocate) and s.fill is None and s.name not in used
-            and not _by_row(loop, s.name)
+            if (isinstance(s, Allocate) and s.fill is None and s.name not in used
+                and (blocks or not _by_row(loop, s.name))) or s in again
         ]  # fmt: skip
 
     def _serial(self, body: list[Any], later: set[str], last: bool = False) -> bool:
@@ -146,7 +157,7 @@ class _Splitter:
         begin, end = self.names.new("begin"), self.names.new("end")
         self.types |= {begin: ("int64", 0), end: ("int64", 0)}
         scratch = self._scratch(statement)
-        mine = {a.name for a in scratch}
+        mine = {s.name for s in scratch}
         texts = _needed([*scratch, statement])
         needed = [n for n in dict.fromkeys(texts) if n in self.given and n not in mine]
         whole = {n: self.names.new(f"{n}_whole") for n in loop.summed}
@@ -163,6 +174,8 @@ class _Splitter:
             return False
         # No row is below 0, which a compiler can not know of an argument.
         portion = replace(statement, begin=f"max({begin}, 0)", extent=end)
+        if isinstance(statement.step, str):
+            portion, scratch = _of_portion(portion, scratch, f"{end} - {begin}")
         body = [*starts, *scratch, portion]
         named = {alias: n for n, alias in whole.items()}
         self._add(takes, body, list(sums), Shared(rows, work, sums, named))
@@ -190,6 +203,20 @@ class _Splitter:
         )
         made.verify()
         self.made.append(Stage(made, shared))
+
+
+def _of_portion(loop: For, scratch: list[Any], count: str) -> tuple[For, list[Any]]:
+    """A loop over blocks that ends where its portion does, with arrays of no more rows."""
+    first, *others = loop.body
+    rows = first.text.partition(" + ")[2].partition(",")[0]
+    last = replace(first, text=f"min({loop.variable} + {rows}, {loop.extent})")
+    made = [
+        replace(s, shape=(f"min({rows}, {count})", *s.shape[1:]))
+        if isinstance(s, Allocate) and s.shape[0] == rows
+        else s
+        for s in scratch
+    ]
+    return replace(loop, body=[last, *others]), made
 
 
 def _types(program: Program) -> dict[str, tuple[str, int]]:
@@ -228,6 +255,8 @@ def _needed(body: Sequence[Any]) -> list[str]:
 
 def _work(loop: For) -> str:
     """About how many operations all rows take, as text."""
+    if loop.each:
+        return f"({loop.extent}) * ({loop.each})"
     inner = [s for s in loop.body if isinstance(s, For)]
     own = size_of([s for s in loop.body if not isinstance(s, For)])
     each = [str(own), *(f"({_length(s, loop)}) * {size_of(s.body)}" for s in inner)]

@@ -92,7 +92,7 @@ class Allocate:
 class For:
     """A loop from ``begin`` (0 if that is empty) to ``extent`` in steps of ``step``.
 
-    A step that is a name is of rows that are computed together (see ``panels``); ``each`` is then
+    A step that is a text is of rows that are computed together (see ``panels``); ``each`` is then
     about how many operations one of these rows takes.
     """
 

@@ -11,9 +11,12 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .program import Assign, Comment, For, If, Store, names_in, walk, within
+from .program import Assign, Call, Comment, For, If, Store, names_in, walk, within
 
-__all__ = ["RowLoop", "assigned", "right_sides"]
+__all__ = ["ADDING", "RowLoop", "assigned", "right_sides"]
+
+#: How a call begins that adds a product to its first argument.
+ADDING = "blas.gemm_tn_add("
 
 
 def right_sides(statement: Any) -> list[str]:
@@ -65,11 +68,23 @@ class RowLoop:
         self.statements = list(walk(loop.body))
         self.texts = [t for s in self.statements for t in right_sides(s)]
         self.names = {n for text in self.texts for n in names_in(text)}
+        if isinstance(loop.step, str):
+            self._note_blocks(loop)
+            return
         simple = all(isinstance(s, (Assign, Store, For, If, Comment)) for s in self.statements)
         self.carried = self._carried(loop) if simple else []
         self.summed: list[str] = []
         self.adds_only = simple and self._numbers_add()
         self.independent = self.adds_only and self._arrays_add()
+
+    def _note_blocks(self, loop: For) -> None:
+        """A loop over blocks of rows, of products and of loops over the block's rows."""
+        inner = [RowLoop(s, self.scratch) for s in loop.body if isinstance(s, For)]
+        calls = [s.text for s in loop.body if isinstance(s, Call)]
+        self.carried = list(dict.fromkeys(n for rows in inner for n in rows.carried))
+        added = [text[len(ADDING) :].partition(",")[0] for text in calls if text.startswith(ADDING)]
+        self.summed = list(dict.fromkeys([*(n for rows in inner for n in rows.summed), *added]))
+        self.independent = all(rows.independent for rows in inner)
 
     def _carried(self, loop: For) -> list[str]:
         """Numbers that are read, or added to, before this row has set them."""
