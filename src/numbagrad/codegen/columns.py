@@ -39,8 +39,8 @@ from .rows import RowLoop, assigned, right_sides
 
 __all__ = ["in_columns"]
 
-#: Rows of more elements are computed with as they are.
-COLUMNS = 16
+#: Rows of more elements are computed with as they are, and so are fewer rows than this.
+COLUMNS, ROWS = 24, 64
 #: Rows in a block, and how long a body may be that is printed twice.
 _BLOCK, _LONG = 128, 300
 _CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
@@ -187,9 +187,10 @@ class _Columns:
             return None
         short = _Short(self, loop, rows, segments, kept, turned).statements()
         extent = next(s.extent for s in loop.body if isinstance(s, For))
-        if extent.isdigit():
-            return short
-        return [If(f"{extent} <= {COLUMNS}", short, [loop])]
+        count = f"{loop.extent} - {loop.begin}" if loop.begin else loop.extent
+        several = f"{count} >= {ROWS}"
+        few = several if extent.isdigit() else f"{extent} <= {COLUMNS} and {several}"
+        return [If(few, short, [loop])]
 
     def _arrays_of(self, loop: For, scratch: set[str]) -> list[_Turned]:
         """The arrays of which all that is read and written lies in the place of the loops."""

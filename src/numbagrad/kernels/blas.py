@@ -75,16 +75,22 @@ def gemm_tn_add(c, a, b):
     call_blas("gemm", "N", "T", n, m, k, 1.0, b, max(1, n), a, max(1, m), 1.0, c, max(1, n))
 
 
-#: Products of more columns are made whole; blocks of rows have about so many numbers.
-_FEW, _BLOCK = 64, 16384
+#: A block of rows has about so many numbers, and its product takes about so many multiplications:
+#: OpenBLAS copies no operand for so few. Where the second operand is larger, blocks do not pay.
+_BLOCK, _WORK, _LARGE = 16384, 1 << 19, 1 << 16
 
 
 @kernel
 def rows_at_once(rows, width, columns):
-    """How many of the rows of tall matrices to multiply at a time, see ``codegen.panels``."""
-    if columns > _FEW:
+    """How many rows of tall matrices of some width are multiplied at a time, at most ``rows``.
+
+    All at once, where the product has so many columns that BLAS is at its best; see
+    ``codegen.panels``.
+    """
+    each = max(1, width * columns)
+    if each > _LARGE:
         return rows
-    return min(rows, max(32, min(512, _BLOCK // max(1, width))))
+    return min(rows, max(32, min(512, min(_BLOCK // max(1, width), _WORK // each))))
 
 
 @kernel
