@@ -20,6 +20,7 @@ from numbagrad.jit.direct import translate
 from numbagrad.jit.entry import Argument, entry_text
 from numbagrad.jit.machine import Loaded, compile_text, supported
 from numbagrad.kernels import blas, lapack, sorting
+from numbagrad.kernels._kernel import new_copy
 from numbagrad.testing.checks import _admitted
 
 pytestmark = pytest.mark.skipif(
@@ -255,6 +256,22 @@ def test_a_step_that_is_computed(by):
     x = np.arange(7.0)
     run = compiled(_steps, x, by, wanted=[("float64", 1)])
     np.testing.assert_array_equal(run(x)[: len(x[::by])], x[::by])
+
+
+def _rows(x, begin, end):
+    first, last = begin + 0 * x.shape[0], end + 0 * x.shape[0]
+    return new_copy(x[first:last])
+
+
+def _rows_until(x, end):
+    return new_copy(x[: end + 0 * x.shape[0]])
+
+
+@pytest.mark.parametrize("begin, end", [(0, 3), (1, 9), (2, 2), (3, 1), (-2, 5), (-9, -1), (7, 9)])
+def test_rows_from_one_place_to_another(begin, end):
+    x = np.arange(15.0).reshape(5, 3)
+    np.testing.assert_array_equal(compiled(_rows, x, begin, end)(x), x[begin:end])
+    np.testing.assert_array_equal(compiled(_rows_until, x, end)(x), x[:end])
 
 
 def test_a_step_of_nothing_is_an_error():

@@ -19,6 +19,7 @@ from benchmarks.workloads.logistic_parts import (
     LOGISTIC_PRODUCT,
 )
 from benchmarks.workloads.mlp import MLP
+from benchmarks.workloads.multinomial import MULTINOMIAL
 from benchmarks.workloads.rosenbrock import ROSENBROCK
 from benchmarks.workloads.rosenbrock_parts import (
     ROSENBROCK_ALL,
@@ -36,6 +37,7 @@ WORKLOADS: tuple[Workload, ...] = (
     SQUARE,
     ELEMENTWISE,
     LOGISTIC,
+    MULTINOMIAL,
     MLP,
     ROSENBROCK,
     SOFTMAX,

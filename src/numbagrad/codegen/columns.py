@@ -71,7 +71,9 @@ def _eligible(loop: Any, namespace: Mapping[str, Any]) -> bool:
     extent = inner[0].extent
     if not extent.isidentifier() and not extent.isdigit():
         return False
-    if loop.variable in names_in(extent) or (extent.isdigit() and int(extent) > COLUMNS):
+    if extent in (loop.variable, *assigned(loop.body)):
+        return False
+    if extent.isdigit() and int(extent) > COLUMNS:
         return False
     texts = [text for along in inner for s in along.body for text in right_sides(s)]
     called = {name for text in texts for name in _CALL.findall(text)} - set(EXTREMES)
