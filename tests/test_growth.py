@@ -5,6 +5,7 @@ What is counted is calls of Python functions, which is the same in every run.
 
 import copy
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -94,6 +95,34 @@ def test_four_times_the_nodes_are_four_times_the_work(graph):
     (few, short), (many, long) = calls(graph, 50), calls(graph, 200)
     assert many < 4.4 * few
     assert long < 4.4 * short
+
+
+def test_many_pieces_are_joined_where_they_belong():
+    xs = [T.dvector(f"x{k}") for k in range(25)]
+    f = ng.function(xs, [T.join(0, *xs), T.join(0, *(x[1:] for x in xs))])
+    values = [np.arange(k % 4) + 10.0 * k for k in range(25)]
+    whole, rest = f(*values)
+    np.testing.assert_array_equal(whole, np.concatenate(values))
+    np.testing.assert_array_equal(rest, np.concatenate([v[1:] for v in values]))
+
+
+def test_what_is_joined_is_told_once_where_one_loop_does_it():
+    x = T.dvector("x")
+    f = ng.function([x], T.stack([T.sin(x * (k + 1.5)) for k in range(25)]))
+    assert sum("= join(" in line for line in f.source.splitlines()) == 1
+
+
+def test_sums_of_many_sizes_are_one_number_for_llvm():
+    xs = [T.dvector(f"x{k}") for k in range(25)]
+    program = plan(xs, [T.join(0, *xs)], None, 400)
+    kinds = [(dtype, ndim or None) for _, dtype, ndim in program.parameters]
+    made = translate(
+        emit(program, 400).source, "fused", kinds, program.namespace, True, steps_without_numba
+    )
+    terms = {}  # how many sizes the sums are made of that LLVM sees
+    for name, a, b in re.findall(r"(%t\d+) = add i64 (\S+), (\S+)", made.text):
+        terms[name] = terms.get(a, 1) + terms.get(b, 1)
+    assert made.text.count("asm") >= 3 and max(terms.values()) <= 10
 
 
 @pytest.fixture(scope="module")

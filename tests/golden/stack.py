@@ -5,7 +5,6 @@ def stack(y, v):
     if n != d:
         raise Failed(1)  # the sizes of the inputs of join(..., ...) disagree
     # t1 = join(y, v, axis=0, count=2)
-    # t1 = join(y, v, axis=0, count=2)
     t1 = empty((2, n))
     for i in range(n):
         t1[0, i] = y[i]

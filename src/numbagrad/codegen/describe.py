@@ -22,8 +22,10 @@ def describe(task: Task, tasks: TaskList) -> str:
     names = ", ".join(t.name for t in task.targets)
     if variable is None or variable.owner is None:
         return f"{names}: a copy"
-    words = _bare(_words(variable, tasks, 0))
-    line = f"{names} = {words}"
+    words: list[str] = []
+    whole = _words(variable, tasks, 0, words, _LONGEST)
+    shown = _bare("".join(words)) if whole else _opened("".join(words), variable)
+    line = f"{names} = {shown}"
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 4]} ..."
 
 
@@ -52,15 +54,29 @@ def reason(failure: Failure) -> str:
     return words.encode("ascii", "replace").decode()
 
 
-def _words(variable: Variable, tasks: TaskList, depth: int) -> str:
+def _words(variable: Variable, tasks: TaskList, depth: int, words: list[str], room: int) -> bool:
+    """Append how a variable is written; whether that was all of it, or more than there is room."""
     if variable in tasks.buffers and (depth or variable.owner is None):
-        return tasks.buffers[variable].name
-    if variable.owner is None:
-        return clean(variable.name) if variable.name else leaf_text(variable)
-    if depth > _DEEPEST:
-        return "..."
-    parts = pieces(variable)
-    return "".join(p if isinstance(p, str) else _words(p, tasks, depth + 1) for p in parts)
+        words.append(tasks.buffers[variable].name)
+    elif variable.owner is None:
+        words.append(clean(variable.name) if variable.name else leaf_text(variable))
+    elif depth > _DEEPEST:
+        words.append("...")
+    else:
+        for piece in pieces(variable):
+            if sum(map(len, words)) > room + len("()"):
+                return False
+            if isinstance(piece, str):
+                words.append(piece)
+            elif not _words(piece, tasks, depth + 1, words, room):
+                return False
+    return True
+
+
+def _opened(words: str, variable: Variable) -> str:
+    """The beginning of an expression without the parenthesis that ends with all of it."""
+    made = pieces(variable)
+    return words[1:] if str(made[0]).startswith("(") and made[-1] == ")" else words
 
 
 def _bare(words: str) -> str:

@@ -193,9 +193,14 @@ class Lowering:
     def _top(self, item: Loop | Task) -> None:
         members = item.members if isinstance(item, Loop) else [item]
         if isinstance(item, Loop):
-            for task in members:
-                if task.kind != "check":
-                    self.text.put(Comment(describe(task, self.tasks)))
+            # The pieces of a join are tasks for one variable, which is told once.
+            told = {
+                (id(t if t.variable is None else t.variable), *(b.name for b in t.targets)): t
+                for t in members
+                if t.kind != "check"
+            }
+            for words in dict.fromkeys(describe(task, self.tasks) for task in told.values()):
+                self.text.put(Comment(words))
         for task in members:
             for target in task.targets:
                 self._allocate(task, target)

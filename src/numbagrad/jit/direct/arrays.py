@@ -39,6 +39,8 @@ _LIKE: dict[Any, tuple[Any, int | None]] = {
 }
 #: The number of the first group of attributes of this module's own.
 FIRST_GROUP = 100
+#: Sums of more integers are one number for LLVM.
+MANY_TERMS = 8
 #: Structs of more fields have a name.
 WRITTEN_OUT = 8
 
@@ -134,6 +136,21 @@ class Arrays(Expressions):
         self.fresh: dict[str, str] = {}
         self.loops: list[tuple[str, str]] = []
         self.aim = ""
+        self._terms: dict[str, int] = {}
+
+    def total(self, first: str, second: str, made: str) -> str:
+        """A sum of two integers; where it is of many, LLVM is not told of what.
+
+        It knows places in memory as sums of all terms, and what it does with those in loops takes
+        a time that grows with a high power of their number.
+        """
+        if self.loops:
+            return made
+        count = self._terms.get(first, 1) + self._terms.get(second, 1)
+        if count > MANY_TERMS:
+            made, count = self.writer.make(f'call i64 asm "", "=r,0"(i64 {made})'), 1
+        self._terms[made] = count
+        return made
 
     # -- memory ----------------------------------------------------------------------------
 

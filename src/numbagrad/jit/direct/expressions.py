@@ -188,7 +188,12 @@ class Expressions:
             raise Unknown(f"{kind.__name__} of integers")
         natural = natural and kind in (ast.Add, ast.Mult)
         natural |= kind is ast.Sub and self.least.get(left.text) == right.text
-        return Number(dtype, write.make(f"{verb} {type_} {a}, {b}"), natural)
+        made = write.make(f"{verb} {type_} {a}, {b}")
+        return Number(dtype, self.total(a, b, made) if kind is ast.Add else made, natural)
+
+    def total(self, first: str, second: str, made: str) -> str:
+        """A sum of two integers as the rest of the function is to see it."""
+        return made
 
     def _counted(self, value: Number, other: Number) -> Number:
         """A truth value beside a number as the integer 0 or 1."""
