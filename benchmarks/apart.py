@@ -156,7 +156,7 @@ def steps(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def memory(scratch: Path, quick: bool, libraries: Sequence[str]) -> dict[str, Any]:
-    """What a call of the long elementwise value and gradient adds to the peak of memory."""
+    """What a call adds to the peak of memory: elementwise value and gradient, and models."""
     n = 200_000 if quick else 5_000_000
     print(f"\npeak memory of one call, elementwise value and gradient (n = {n})")
     result: dict[str, Any] = {}
@@ -169,8 +169,29 @@ def memory(scratch: Path, quick: bool, libraries: Sequence[str]) -> dict[str, An
             continue
         result[library] = {"bytes": found["bytes"], "outputs": found["bytes"] / (2 * 8 * n)}
         print(f"  {library:<15} {result[library]['outputs']:.2f} times its two output arrays")
+    for workload, steps, words, array in MODELS:
+        for library in (one for one in libraries if one in COMPARED):
+            n = steps // 4 if quick else steps
+            name = f"{library}, {words}"
+            command = ["-m", "benchmarks.child", f"memory-{workload}", library, str(n)]
+            found = process(command, scratch / f"{workload}-{library}".replace(" ", "-"), {})
+            if "error" in found:
+                result[name] = found
+                print(f"  {name:<47} {found['error']}", flush=True)
+                continue
+            result[name] = {"bytes": found["bytes"], "arrays": found["bytes"] / (8 * n**array)}
+            print(f"  {name:<47} {result[name]['arrays']:.2f} arrays of its size", flush=True)
     return result
 
+
+#: Models whose memory is measured: a workload, how long it is, what tables call it, and how many
+#: dimensions the arrays have that it keeps.
+MODELS = (
+    ("garch", 2_000_000, "GARCH", 1),
+    ("checkpoints", 2_000_000, "gradient of a sequence, checkpoints", 1),
+    ("gaussian-process", 2_000, "Gaussian process", 2),
+)
+COMPARED = ("numbagrad", "JAX")
 
 #: What measures a group, and the libraries that can take part.
 APART = {

@@ -1,4 +1,4 @@
-"""What is measured in a process of its own: compiling a large graph, the memory of one call.
+"""What is measured in a process of its own: compiling a large graph, the memory of a call.
 
 ``python -m benchmarks.child KIND ENGINE NUMBER`` prints one line of JSON. A process of its own
 means that the peak of its memory is that of one thing. The folder for what the engine caches is
@@ -11,13 +11,18 @@ import resource
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.engines import Engine, all_engines
+from benchmarks.workload import Workload
 from benchmarks.workloads import WARM_UP
+from benchmarks.workloads.checkpoints import CHECKPOINTS
 from benchmarks.workloads.elementwise import ELEMENTWISE
+from benchmarks.workloads.garch import GARCH
+from benchmarks.workloads.gaussian_process import GAUSSIAN_PROCESS
 from benchmarks.workloads.random_graph import random_graph
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -43,14 +48,14 @@ def growth(name: str, nodes: int) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begin, "value": float(value), "peak": peak()}
 
 
-def memory(name: str, n: int) -> dict[str, float]:
-    """Bytes that one call of a long elementwise value and gradient adds to the peak."""
+def memory(name: str, n: int, workload: Workload = ELEMENTWISE) -> dict[str, float]:
+    """Bytes that one call of a value and gradient adds to the peak."""
     engine = opened(name)
-    call = engine.build(ELEMENTWISE)
-    call(*engine.load(ELEMENTWISE.inputs({"n": 100})))
+    call = engine.build(workload)
+    call(*engine.load(workload.inputs({"n": 100})))
     if engine.recompiles:  # a copy of the inputs, gone before the peak is reset
-        call(*engine.load(ELEMENTWISE.inputs({"n": n})))
-    arguments = engine.load(ELEMENTWISE.inputs({"n": n}))
+        call(*engine.load(workload.inputs({"n": n})))
+    arguments = engine.load(workload.inputs({"n": n}))
     before = reset_peak()
     results = call(*arguments)
     return {"bytes": peak() - before, "value": float(np.asarray(results[0]))}
@@ -73,7 +78,13 @@ def peak() -> float:
     return most if sys.platform == "darwin" else 1024.0 * most
 
 
-KINDS = {"growth": growth, "memory": memory}
+KINDS = {
+    "growth": growth,
+    "memory": memory,
+    "memory-garch": partial(memory, workload=GARCH),
+    "memory-checkpoints": partial(memory, workload=CHECKPOINTS),
+    "memory-gaussian-process": partial(memory, workload=GAUSSIAN_PROCESS),
+}
 
 if __name__ == "__main__":
     kind, library, number = sys.argv[1:]

@@ -127,7 +127,7 @@ def numbagrad_language(ng: Any, T: Any) -> Language:
         lambda y, x, forward: ng.jacobian(y, x, mode="forward" if forward else "reverse"),
         ng.hessian,
         lambda cost, x: ng.hessian(cost, x, sparsity="detect", result="sparse").data,
-        lambda *given: ng.scan(*given, return_updates=False),
+        lambda *given, **more: ng.scan(*given, return_updates=False, **more),
         ng.ifelse,
         lambda size: T.random.RandomStream(1).normal(size=size),
     )

@@ -135,7 +135,7 @@ def start(pyplot: Any, result: Mapping[str, Any]) -> Any:
 
 def memory(pyplot: Any, result: Mapping[str, Any]) -> Any:
     """Bars of what a call adds to the peak of memory."""
-    good = {name: row for name, row in result["memory"].items() if "error" not in row}
+    good = {name: row for name, row in result["memory"].items() if "outputs" in row}
     figure, axis = pyplot.subplots(figsize=(7, 1.2 + 0.3 * len(good)), layout="constrained")
     heights = [row["outputs"] for row in good.values()]
     axis.barh(list(good), heights, color=[STYLES[name][0] for name in good])

@@ -137,12 +137,13 @@ def start_lines(result: Mapping[str, Any]) -> Iterator[str]:
 
 def memory_lines(result: Mapping[str, Any]) -> Iterator[str]:
     """What a call adds to the peak."""
-    cells = [["", "MiB", "times the outputs"]]
+    cells = [["", "MiB", "times the outputs", "arrays of its size"]]
     for name, row in result.items():
         if "error" in row:
-            cells.append([name, row["error"], ""])
+            cells.append([name, row["error"], "", ""])
             continue
-        cells.append([name, f"{row['bytes'] / 2**20:.0f}", f"{row['outputs']:.2f}"])
+        counts = (f"{row[key]:.2f}" if key in row else "" for key in ("outputs", "arrays"))
+        cells.append([name, f"{row['bytes'] / 2**20:.0f}", *counts])
     yield from table("What one call adds to the peak of memory", cells)
 
 

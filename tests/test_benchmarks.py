@@ -17,6 +17,7 @@ from benchmarks.start import SCRIPTS, script
 from benchmarks.tables import lines_of
 from benchmarks.targets import TARGETS, budget
 from benchmarks.workloads import WARM_UP, WORKLOADS
+from benchmarks.workloads.checkpoints import CHECKPOINTS
 from benchmarks.workloads.draws import DRAWS
 from benchmarks.workloads.elementwise import ELEMENTWISE
 from benchmarks.workloads.random_graph import follow, random_graph, random_steps
@@ -25,7 +26,9 @@ from numbagrad import tensor as T
 LANGUAGE = numbagrad_language(ng, T)
 
 
-@pytest.mark.parametrize("workload", [*WORKLOADS, WARM_UP], ids=lambda workload: workload.name)
+@pytest.mark.parametrize(
+    "workload", [*WORKLOADS, WARM_UP, CHECKPOINTS], ids=lambda workload: workload.name
+)
 def test_a_workload_agrees_with_its_formula_in_numpy(workload):
     arrays = workload.inputs(workload.quick)
     workload = workload.at(workload.quick)
@@ -185,7 +188,9 @@ def test_a_run_writes_results_tables_and_plots(tmp_path, capsys):
     assert rows["numbagrad"]["compile_s"] > 0 and "error" not in rows["NumPy"]
     assert results["calls"]["call_overhead_s"]["f(x)"] > 0
     assert set(results["growth"]["growth"]["numbagrad"]) == {"10", "100"}
-    assert results["memory"]["memory"]["numbagrad"]["outputs"] > 0.5
+    memory = results["memory"]["memory"]
+    assert memory["numbagrad"]["outputs"] > 0.5
+    assert sum("arrays" in row for row in memory.values()) == 3
     start = results["start"]["start"]["numbagrad"]
     assert 0 < start["cached"]["import_s"] < start["cached"]["process_s"]
     for group, result in results.items():
