@@ -44,8 +44,9 @@ def test_compiling_warns_once_of_what_it_costs():
         return x / 2
 
     x = T.dscalar("x")
-    with pytest.warns(ObjectModeWarning, match=r"FromFunctionOp{half}"):
+    with pytest.warns(ObjectModeWarning, match=r"FromFunctionOp{half}") as said:
         f = ng.function([x], half(x))
+    assert [warning.filename for warning in said] == [__file__]
     assert f(3.0) == 1.5
     assert ng.pp(half(x)) == "half(x)"
 

@@ -102,5 +102,5 @@ def _warn_of_callbacks(outputs: Sequence[Variable]) -> None:
                 "keeps loops around it from being fused. Declare it as one of the kinds in "
                 "numbagrad.ops.kinds to avoid that.",
                 ObjectModeWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
