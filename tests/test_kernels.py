@@ -111,8 +111,8 @@ def test_every_symbol_is_found():
 def test_missing_routine_is_named(monkeypatch):
     monkeypatch.setattr(symbols, "_exported", lambda module: {})
     monkeypatch.setattr(symbols, "_registered", set())
-    with pytest.raises(ImportError, match=r"cython_special\.erfcx"):
-        symbols.register(["numbagrad_erfcx"])
+    with pytest.raises(ImportError, match=r"cython_special\.erfcinv"):
+        symbols.register(["numbagrad_erfcinv"])
     with pytest.raises(ImportError, match=r"cython_blas\.dgemm"):
         symbols.register(["numbagrad_dgemm"])
 
@@ -467,7 +467,6 @@ def test_log1mexp(dtype):
 @pytest.mark.parametrize(
     ("name", "truth"),
     [
-        ("erfcx", scipy.special.erfcx),
         ("erfcinv", scipy.special.erfcinv),
         ("gamma", scipy.special.gamma),
     ],

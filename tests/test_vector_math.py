@@ -56,6 +56,14 @@ def compiled(name, fastmath=True):
 
 # -- how exact they are --------------------------------------------------------------------------
 
+
+def erfcx(x):
+    if abs(x) > 1e30:  # where the first term of its series is all of it
+        return 1 / (x * mpmath.sqrt(mpmath.pi))
+    with mpmath.extraprec(4 * max(0, mpmath.mag(x)) + 20):
+        return mpmath.exp(x * x) * mpmath.erfc(x)
+
+
 TRUTH = {
     "exp": mpmath.exp,
     "exp2": lambda x: mpmath.mpf(2) ** x,
@@ -84,6 +92,7 @@ TRUTH = {
     "power": mpmath.power,
     "erf": mpmath.erf,
     "erfc": mpmath.erfc,
+    "erfcx": erfcx,
     "erfinv": mpmath.erfinv,
     "gammaln": mpmath.loggamma,
     "digamma": mpmath.digamma,
@@ -117,6 +126,7 @@ RANGES = {
     "log1mexp": [(-746, 0), (-2, 0), "size"],
     "erf": [(-6, 6), (-1.2, 1.2), "size"],
     "erfc": [(-6, 27.2), (-1, 1), "size"],
+    "erfcx": [(-26.6, 1), (-1, 13), (10, 60), "above"],
     "erfinv": [(-1, 1), (-0.1, 0.1), (1 - 1e-12, 1), "size"],
     "gammaln": [(0, 1), (0.5, 3.1), (2, 60), "above"],
     "digamma": [(0, 1), (0.5, 3.1), (2, 60), "above"],
@@ -262,6 +272,7 @@ SPECIAL = {
     "log1mexp": [(0.0, -INF), (-0.0, -INF), (1.0, NAN), (INF, NAN), (-INF, -0.0)],
     "erf": [*ODD, (INF, 1.0), (-INF, -1.0)],
     "erfc": [(0.0, 1.0), (INF, 0.0), (-INF, 2.0)],
+    "erfcx": [(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, INF), (-26.7, INF), (-1e300, INF)],
     "erfinv": [*ODD, (1.0, INF), (-1.0, -INF), (1.5, NAN), (INF, NAN), (-TINY, -TINY)],
     # As in SciPy, which C99 agrees with but for minus infinity.
     "gammaln": [

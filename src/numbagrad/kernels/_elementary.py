@@ -289,6 +289,7 @@ KERNELS = {
         Kernel("power", _powers.power, 2),
         Kernel("erf", _errors.erf),
         Kernel("erfc", _errors.erfc),
+        Kernel("erfcx", _errors.erfcx),
         Kernel("erfinv", _errors.erfinv),
         Kernel("gammaln", _gammas.gammaln, rare=_gammas.is_negative, far=_gammas.gammaln_below),
         Kernel("digamma", _gammas.digamma, rare=_gammas.is_negative, far=_gammas.digamma_below),

@@ -13,7 +13,11 @@ from ._exponentials import clamp, exp, exp_pair
 from ._ir import Value, copysign, fma, muladd, polynomial, select, sqrt
 from ._logarithms import INF, NAN, log
 
-__all__ = ["erf", "erfc", "erfinv"]
+__all__ = ["erf", "erfc", "erfcx", "erfinv"]
+
+_ROOT_PI = 1.772453850905516
+#: Of ``sqrt(pi) a erfcx(a)`` in powers of ``1 / a**2``: Abramowitz and Stegun, 7.1.23.
+_FAR = [1.0, -0.5, 0.75, -1.875, 6.5625, -29.53125, 162.421875]
 
 
 def _near(x: Value, single: bool) -> Value:
@@ -48,6 +52,22 @@ def erfc(x: Value, single: bool) -> Value:
     tail = _tail(clamp(a, 0.5, 28.0), single)
     near = 1.0 - (x + _near(x, single))
     return select(a < 0.5, near, select(x < 0.0, 2.0 - tail, tail))
+
+
+def erfcx(x: Value, single: bool) -> Value:
+    """``exp(x**2) * erfc(x)``."""
+    a, edge = abs(x), 12.0 if single else 28.0
+    b = clamp(a, 0.5, 28.0)
+    t = (b - 4.0) / (b + 4.0)
+    middle = polynomial(t, c.ERFCX_SINGLE if single else c.ERFCX) / muladd(b, 2.0, 1.0)
+    inverse = 1.0 / a
+    far = inverse / _ROOT_PI * polynomial(inverse * inverse, _FAR)
+    tail = select(a > edge, far, middle)
+    square = b * b
+    power = exp_pair(square, fma(b, b, -square))
+    near = exp(x * x, single) * (1.0 - (x + _near(x, single)))
+    # Below -27 it is infinite.
+    return select(a < 0.5, near, select(x < 0.0, 2.0 * power - tail, tail))
 
 
 def erfinv(x: Value, single: bool) -> Value:

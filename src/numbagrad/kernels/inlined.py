@@ -126,7 +126,7 @@ _UNITS = {
     **dict.fromkeys(("log", "log2", "log10", "log1p", "sin", "cos", "arctan", "power"), 1.0),
     **dict.fromkeys(("exp", "exp2", "erf"), 1.5),
     **dict.fromkeys(("sigmoid", "sinh", "log1mexp"), 2.5),
-    **dict.fromkeys(("digamma", "trigamma"), 3.0),
+    **dict.fromkeys(("digamma", "erfcx", "trigamma"), 3.0),
     **dict.fromkeys(("erfc", "erfinv", "gammaln"), 4.0),
 }
 _OF_NUMPY = (
@@ -140,6 +140,7 @@ _OWN = {
     "log1mexp": _log1mexp,
     "erf": _from_scipy("erf"),
     "erfc": _from_scipy("erfc"),
+    "erfcx": _from_scipy("erfcx"),
     "erfinv": _from_scipy("erfinv"),
     "gammaln": _from_scipy("gammaln"),
     "digamma": _from_scipy("psi"),

@@ -57,12 +57,6 @@ def remainder_float(x, y):
 
 
 @kernel
-def erfcx(x):
-    """``exp(x**2) * erfc(x)`` without overflow or underflow for large ``x``."""
-    return float_like(x, call_special("erfcx", np.float64(x)))
-
-
-@kernel
 def erfcinv(x):
     """Inverse of `erfc`; infinite at 0 and 2, NaN beyond."""
     return float_like(x, call_special("erfcinv", np.float64(x)))

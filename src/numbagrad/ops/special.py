@@ -98,7 +98,7 @@ class Erfcx(Elementwise):
     samples = [grid(-2, 4), points(1e3, -30.0), specials]
 
     def template(x):
-        return special.erfcx(x)
+        return elementary.erfcx(x)
 
     def partials(y, x):
         return [2 * x * y - 2 / _ROOT_PI]
