@@ -482,7 +482,7 @@ class Expressions:
         if value.dtype in FLOATS:
             return self._intrinsic("fabs", value.dtype, [value])
         if not is_signed(value.dtype):
-            return write.cast(value, "int64") if value.dtype == "bool" else value
+            return write.cast(value, "int8") if value.dtype == "bool" else value
         type_ = llvm_type(value.dtype)
         name = f"llvm.abs.{type_}"
         self.declared[name] = f"declare {type_} @{name}({type_}, i1)"
