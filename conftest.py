@@ -14,7 +14,7 @@ from hypothesis import settings
 # Imported before pytest collects the package: it would load `numbagrad.function`, the subpackage,
 # a second time and put it in the place of the function of that name.
 import numbagrad as ng
-from numbagrad.function import threads
+from numbagrad.kernels import portions
 
 # The same examples in each run, so that a failure belongs to a change; others are drawn with
 # NUMBAGRAD_FUZZ, as in test_fuzz.
@@ -35,7 +35,7 @@ def pytest_configure(config):
         _kept = tempfile.TemporaryDirectory(prefix="numbagrad-tests-")
         os.environ["NUMBAGRAD_CACHE_DIR"] = _kept.name
     if ng.config.parallel:  # then threads are to run, and the arrays of tests are small
-        threads.LEAST_WORK, threads.SMALL = 0.0, 0
+        portions.LEAST = portions.SUMS = 1e-9
 
 
 def pytest_addoption(parser):

@@ -6,11 +6,15 @@ here behaves as in compiled code. Kernels are called as they are.
 
 import ast
 import math
+import os
 from types import FunctionType
 
 import numpy as np
 
-__all__ = ["run"]
+from numbagrad.jit.direct import statements
+from numbagrad.kernels import portions
+
+__all__ = ["run", "share_everything"]
 
 _NUMPY_FOR_MATH = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
@@ -33,6 +37,17 @@ def run(program, emitted, values):
     return list(made) if len(program.results) != 1 else [made]
 
 
+def share_everything(monkeypatch):
+    """For the time of a test, loops of a few rows are shared out, a row or two to a part."""
+    monkeypatch.setattr(portions, "LEAST", 1e-9)
+    monkeypatch.setattr(portions, "SUMS", 1e-9)
+    # What was compiled or translated before holds the numbers that were there.
+    kept = os.environ.get("NUMBAGRAD_CACHE_DIR")
+    if kept:
+        monkeypatch.setenv("NUMBAGRAD_CACHE_DIR", os.path.join(kept, "shared"))
+    monkeypatch.setattr(statements, "definition", statements.definition.__wrapped__)
+
+
 def _stand_in(value):
     if value is math:
         return _Math()
@@ -40,7 +55,7 @@ def _stand_in(value):
         return _Maker(value)
     if isinstance(value, type) and issubclass(value, np.generic):
         return _Dtype(value)
-    if isinstance(value, FunctionType):
+    if isinstance(value, FunctionType) and value.__module__ != portions.__name__:
         return _on_numbers(value)
     return value
 

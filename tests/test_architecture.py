@@ -149,7 +149,7 @@ HEAVY = {"numba", "llvmlite", "scipy", "concurrent", "json", "numpy.ma", "tempfi
 LATER = {
     *(f"jit.{name}" for name in ("borrowed", "build", "direct", "machine", "numbas", "objects")),
     *(f"kernels.{name}" for name in ("blas", "elementary", "lapack", "random", "special")),
-    *("demo", "function.threads", "gradient.sparsity", "interop", "testing.checks"),
+    *("demo", "gradient.sparsity", "interop", "testing.checks"),
 }
 
 

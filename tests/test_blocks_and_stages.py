@@ -1,4 +1,4 @@
-"""Loops over rows in blocks, and Programs in stages for several threads: the same numbers.
+"""Loops over rows in blocks, and in portions for several threads: the same numbers.
 
 Most of it runs as plain Python, which needs no compiling.
 """
@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -18,16 +19,20 @@ import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.codegen import blocks, emit
 from numbagrad.codegen.plan import plan
-from numbagrad.codegen.portions import in_stages
+from numbagrad.codegen.portions import in_portions
+from numbagrad.codegen.program import Allocate, Assign, For, Program, Store
 from numbagrad.config import using
 from numbagrad.errors import ShapeError
-from numbagrad.function import build, threads
-from numbagrad.function.threads import Staged
 from numbagrad.function.wrapper import array_like_compiled
+from numbagrad.jit import machine, pool
+from numbagrad.kernels.portions import first_row
+from numbagrad.ops.dtypes import float_of
+from numbagrad.ops.kinds import Elementwise
 from numbagrad.rewrite import rewrite
 from numbagrad.tensor.random.utils import RandomStream
+from numbagrad.testing.samples import grid
 
-from .plain_python import run
+from .plain_python import run, share_everything
 from .random_graphs import Graph
 from .test_fuzz import assert_equal
 
@@ -103,7 +108,7 @@ def test_rows_that_wait_for_each_other_stay_in_one_loop():
     h, _ = ng.scan(lambda x, h: T.tanh(h + x), [x], [h0])
     program = plan([x, h0], rewrite([h], [x, h0]), "f", 400)
     assert "_block" not in emit.emit(program, 400).source
-    assert in_stages(program) is None
+    assert in_portions(program) is program
 
 
 def test_draws_keep_their_order():
@@ -113,41 +118,21 @@ def test_draws_keep_their_order():
     r = T.exp(T.dot(X, w) + noise)
     f = ng.function([X, w], [r.sum(), T.dot(r, X)], parallel=True)
     assert "_block" not in f.source
-    assert f.maker.compiled.staged is None
+    assert "shared_out" not in f.source
     X_, w_ = RNG.normal(size=(300, 3)), RNG.normal(size=3)
     drawn = np.random.default_rng(np.random.SeedSequence(1).spawn(1)[0]).normal(size=300)
     np.testing.assert_allclose(f(X_, w_)[0], np.exp(X_ @ w_ + drawn).sum(), rtol=1e-10)
 
 
-# -- stages ----------------------------------------------------------------------------------
+# -- portions --------------------------------------------------------------------------------
 
 
 def test_a_portion_is_in_blocks_as_the_whole_is():
     inputs, outputs = logistic()
-    stages = in_stages(plan(inputs, rewrite(outputs, inputs), "f", 400))
-    (shared,) = (stage for stage in stages if stage.shared is not None)
-    source = emit.emit(shared.program, 400).source
-    assert f"in range(max(begin, 0), end, {blocks.BLOCK}):" in source
-
-
-def staged_plainly(program):
-    """The stages, each run as plain Python."""
-
-    def made(stage):
-        printed = emit.emit(stage.program, 400)
-        given = len(stage.program.parameters) - len(stage.program.constants)
-
-        def call(*values):
-            results = run(stage.program, printed, values[:given])
-            return tuple(results) if len(results) != 1 else results[0]
-
-        return call
-
-    stages = in_stages(program)
-    if stages is None:
-        return None
-    names = [name for name, _, _ in program.parameters]
-    return Staged([(stage, made(stage)) for stage in stages], names, None)
+    program = in_portions(plan(inputs, rewrite(outputs, inputs), "f", 400))
+    source = emit.emit(program, 400).source
+    assert f"in range(begin, end, {blocks.BLOCK}):" in source
+    assert "for part in shared_out(parts):" in source
 
 
 @settings(
@@ -155,60 +140,91 @@ def staged_plainly(program):
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(st.integers(0, 10**6))
-def test_stages_compute_random_graphs(seed):
+def test_portions_compute_random_graphs(seed):
     source = random.Random(seed)
     graph = Graph(source, source.choice((("float64",), ("float64", "int64", "bool")))).grow(30)
     outputs = graph.outputs(12)
     arguments = [*graph.inputs, *graph.shared]
     if not outputs:
         return
-    program = plan(arguments, rewrite(outputs, arguments), "f", 400)
+    program = in_portions(plan(arguments, rewrite(outputs, arguments), "f", 400))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threads, "LEAST_WORK", 0.0)
-        patch.setattr(threads, "SMALL", 0)
-        staged = staged_plainly(program)
-        if staged is None:
-            return
-        values = [array_like_compiled(graph.values[v].copy()) for v in arguments]
-        made = staged(*values, *program.constants)
-    made = list(made) if len(outputs) != 1 else [made]
+        share_everything(patch)
+        values = [graph.values[v].copy() for v in arguments]
+        made = plainly(program, emit.emit(program, 400), values)
     assert_equal(graph, outputs, made, [graph.values[v] for v in outputs])
+
+
+@given(st.integers(0, 10**6), st.integers(1, 64))
+def test_every_row_is_in_one_part(rows, parts):
+    bounds = [first_row(k, parts, rows) for k in range(parts + 1)]
+    assert bounds[0] == 0 and bounds[-1] == rows
+    assert bounds == sorted(bounds)
+
+
+def test_arrays_that_are_one_memory_are_not_written_from_several_threads():
+    def loop(array):
+        double = Assign("v", f"{array}[i] * 2.0 + exp({array}[i])", dtype="float64")
+        return For("i", "n", [double, Store("b", ("i",), "v")])
+
+    def program(alias, body):
+        return Program(
+            "f", [("n", "int64", 0), ("a", "float64", 1)],
+            [Allocate("b", ("n",), "float64"), Assign("c", alias), body],
+            [("b", "float64", 1)], "", {"exp": np.exp, "empty": np.empty}, [], [],
+        )  # fmt: skip
+
+    for alias, array, apart in (
+        ("a", "a", True), ("a", "c", True), ("b", "c", False), ("b[1:]", "c", False),
+        ("b.shape[0]", "a", True), ("b[0]", "a", True), ("b.reshape(n)", "c", False),
+    ):  # fmt: skip
+        given = program(alias, loop(array))
+        assert (in_portions(given) is not given) == apart, alias
 
 
 @pytest.fixture
 def eager(monkeypatch):
     """Everything is shared out, whatever its size."""
-    monkeypatch.setattr(threads, "LEAST_WORK", 0.0)
-    monkeypatch.setattr(threads, "SMALL", 0)
+    share_everything(monkeypatch)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
     return monkeypatch
 
 
 @pytest.fixture(scope="module")
 def pair():
-    """A function in stages, and the same without."""
+    """A function in portions, and the same without."""
     inputs, outputs = logistic()
     X = inputs[0]
     more = [T.softmax(X, axis=1), T.exp(X).sum(axis=0)]
-    both = [ng.function(inputs, outputs + more, parallel=parallel) for parallel in (True, False)]
-    assert both[0].maker.compiled.staged is not None
-    assert both[1].maker.compiled.staged is None
-    return both
+    with pytest.MonkeyPatch.context() as patch:
+        share_everything(patch)
+        both = [ng.function(inputs, outputs + more, parallel=p) for p in (True, False)]
+    assert "shared_out" in both[0].source
+    assert "shared_out" not in both[1].source
+    yield both
+    machine.use_threads(pool.thread_count())
+
+
+def with_threads(count):
+    """From now on so many threads share the rows of loops."""
+    machine.use_threads(count)
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 16, 1000])
-def test_stages_give_what_the_whole_gives(eager, pair, n):
+def test_portions_give_what_the_whole_gives(pair, n):
     parallel, whole = pair
+    with_threads(3)
     values = logistic_data(n)
     with np.errstate(all="ignore"):
         for one, other in zip(parallel(*values), whole(*values), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
-def test_the_number_of_threads_changes_nothing(eager, pair):
+def test_the_number_of_threads_changes_nothing(pair):
     values = logistic_data(997)
     results = []
-    for count in (1, 2, 3, 8):
-        eager.setattr(threads, "thread_count", lambda count=count: count)
+    for count in (1, 2, 3, 8, 300):
+        with_threads(count)
         results.append(pair[0](*values))
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):
@@ -219,34 +235,22 @@ def test_rows_that_say_themselves_how_long_they_are(eager):
     x, k = T.dvector("x"), T.lvector("k")
     sums = ng.scan(lambda end: T.sum(T.exp(x[:end])), k, return_updates=False)
     f = ng.function([x, k], [sums, ng.grad(sums.sum(), x)], parallel=True)
-    assert any(stage.shared for stage in in_stages(f.maker.compiled.program))
+    assert "shared_out" in f.source
     value, ends = RNG.normal(size=9), np.array([3, 0, 9, 1, 7])
     got, slope = f(value, ends)
     np.testing.assert_allclose(got, [np.exp(value[:end]).sum() for end in ends])
     np.testing.assert_allclose(slope, [np.exp(v) * (ends > i).sum() for i, v in enumerate(value)])
 
 
-def test_stages_are_compiled_as_the_whole_is(monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        build.jit, "build", lambda *args, kept=build.jit.build: asked.append(args) or kept(*args)
-    )
-    x = T.dvector("x")
-    with using(optimize="fast_compile", fastmath=False):
-        ng.function([x], (T.tanh(x) * T.exp(x)).sum(), parallel=True)
-    assert len(asked) > 2
-    assert {(args[2], *args[6:]) for args in asked} == {(False, 1)}
-
-
 def test_parts_of_sums_that_are_not_finite_add_up_without_a_warning(eager):
     x = T.dvector("x")
     f = ng.function([x], (x * T.exp(T.tanh(x))).sum(), parallel=True)
-    assert f.maker.compiled.staged is not None
+    assert "shared_out" in f.source
     assert np.isnan(f(np.r_[np.inf, np.zeros(50), -np.inf]))
     assert f(np.r_[1e308, np.zeros(50), 1e308]) == np.inf
 
 
-def test_an_error_in_a_stage_is_that_of_the_whole(eager, pair):
+def test_an_error_before_the_portions_is_that_of_the_whole(pair):
     X, y, w, p = logistic_data(50)
     for f in pair:
         with pytest.raises(ShapeError, match="have to be equal"):
@@ -254,26 +258,39 @@ def test_an_error_in_a_stage_is_that_of_the_whole(eager, pair):
 
 
 def test_an_error_in_a_portion_is_raised(eager):
-    def portion(k):
-        if k == 3:
-            raise ZeroDivisionError(k)
-        return k
+    class Checked(Elementwise):
+        """The number itself, if it is below 7."""
 
-    for count in (1, 4):
-        eager.setattr(threads, "thread_count", lambda count=count: count)
-        with pytest.raises(ZeroDivisionError):
-            threads._in_threads(portion, 8)
-    assert threads._in_threads(lambda k: k * k, 5) == [0, 1, 4, 9, 16]
+        dtype, reference, samples = float_of, np.positive, [grid(-3, 3)]
+
+        def template(x):
+            if x >= 7.0:
+                raise ValueError("seven")
+            return x
+
+        def partials(y, x):
+            return [1.0]
+
+    x = T.dvector("x")
+    f = ng.function([x], T.exp(Checked()(x)), parallel=True)
+    assert "shared_out" in f.source
+    value = np.zeros(500)
+    np.testing.assert_array_equal(f(value), 1.0)
+    value[321] = 7.0
+    for _ in range(3):
+        with pytest.raises(ValueError, match="seven"):
+            f(value)
+    np.testing.assert_array_equal(f(np.zeros(500)), 1.0)
 
 
-def test_calls_from_several_threads_and_from_within_portions(eager, pair):
-    eager.setattr(threads, "thread_count", lambda: 3)
+def test_calls_from_several_threads_at_once(pair):
+    with_threads(3)
     values = logistic_data(300)
     expected = pair[0](*values)
     found = []
 
     def work():
-        for _ in range(10):
+        for _ in range(50):
             found.append(pair[0](*values))
 
     workers = [threading.Thread(target=work) for _ in range(4)]
@@ -281,39 +298,65 @@ def test_calls_from_several_threads_and_from_within_portions(eager, pair):
         worker.start()
     for worker in workers:
         worker.join()
-    found += threads._in_threads(lambda k: pair[0](*values), 6)
-    assert len(found) == 46
+    assert len(found) == 200
     for results in found:
         for one, other in zip(results, expected, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
+def test_many_short_calls_lose_no_wake_up(pair):
+    with_threads(4)
+    values = logistic_data(2)
+    expected = pair[0](*values)
+    for k in range(3000):
+        results = pair[0](*values)
+        if k % 300 == 0:  # the others sleep in the meantime
+            time.sleep(0.002)
+    for one, other in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def _in_child(queue, f, values):
-    queue.put([np.asarray(v) for v in f(*values)])
+    for _ in range(20):
+        made = f(*values)
+    queue.put([np.asarray(v) for v in made])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_has_threads_of_its_own(eager, pair):
-    eager.setattr(threads, "thread_count", lambda: 2)
+def test_a_fork_has_threads_of_its_own(pair):
+    with_threads(2)
     values = logistic_data(300)
     expected = pair[0](*values)
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    child = context.Process(target=_in_child, args=(queue, pair[0], values))
-    child.start()
-    found = queue.get(timeout=60)
-    child.join(60)
-    assert child.exitcode == 0
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
+    busy = threading.Event()
+
+    def work():  # forks happen in the midst of it
+        while not busy.is_set():
+            pair[0](*values)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        for _ in range(5):
+            child = context.Process(target=_in_child, args=(queue, pair[0], values))
+            child.start()
+            found = queue.get(timeout=60)
+            child.join(60)
+            assert child.exitcode == 0
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+    finally:
+        busy.set()
+        worker.join()
 
 
 def test_threads_are_those_that_were_asked_for(monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
-    assert threads.thread_count() == 3
+    assert pool.thread_count() == 3
     monkeypatch.setenv("NUMBA_NUM_THREADS", "")
-    assert 1 <= threads.thread_count() <= (os.cpu_count() or 1)
+    assert 1 <= pool.thread_count() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.holds_at("it is about the setting itself", parallel=False)
@@ -325,7 +368,7 @@ def test_parallel_comes_from_the_argument_the_mode_or_the_settings():
     assert not ng.function([x], cost).maker.mode.parallel
     f = ng.function([x], cost, parallel=True)
     again = pickle.loads(pickle.dumps(f))
-    assert again.maker.compiled.staged is not None
+    assert "shared_out" in again.source
     np.testing.assert_allclose(again(np.ones(5)), f(np.ones(5)))
 
 
@@ -337,3 +380,9 @@ def test_updates_of_shared_variables(eager):
     f(value)
     f(value)
     np.testing.assert_allclose(w.get_value(), 2 * np.exp(value).sum(axis=0))
+
+
+def test_jitted_computes_the_same_in_one_thread(pair):
+    X, y, w, p = logistic_data(97)
+    for one, other in zip(pair[0].jitted(X, y, w, p), pair[0](X, y, w, p), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)

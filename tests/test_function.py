@@ -453,8 +453,7 @@ class TestTheCompiledFunction:
     def test_compile_report(self, doubled):
         report = doubled.compile_report()
         stages = {"rewriting", "planning", "printing", "typing", "llvm"}
-        # With threads nothing is looked up: stages are functions of their own.
-        assert set(report.seconds) == stages | {"stages" if ng.config.parallel else "lookup"}
+        assert set(report.seconds) == stages | {"lookup"}
         assert report["total"] == report.total > 0
         assert "typing" in str(report)
 

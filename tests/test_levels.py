@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import numbagrad as ng
-from numbagrad.function import threads
 from numbagrad.function.modes import Mode
 from numbagrad.jit.machine import supported
 
 from .models import MODELS
+from .plain_python import share_everything
 from .random_graphs import Graph
 from .scan_steps import Step, cost_of_scan, scanned
 
@@ -46,8 +46,7 @@ ALL = (*NAMES, *DTYPES, "loops")
 @pytest.fixture(autouse=True)
 def eager(monkeypatch):
     """Threads run, also on few elements and where there is one processor."""
-    monkeypatch.setattr(threads, "LEAST_WORK", 0.0)
-    monkeypatch.setattr(threads, "SMALL", 0)
+    share_everything(monkeypatch)
     monkeypatch.setenv("NUMBA_NUM_THREADS", "4")
 
 

@@ -13,7 +13,8 @@ from numbagrad import tensor as T
 from numbagrad.codegen.columns import COLUMNS, ROWS
 from numbagrad.codegen.emit import emit
 from numbagrad.codegen.plan import plan
-from numbagrad.codegen.portions import in_stages
+from numbagrad.codegen.portions import in_portions
+from numbagrad.jit import machine, pool
 from numbagrad.kernels import blas
 from numbagrad.rewrite import rewrite
 
@@ -112,13 +113,16 @@ def test_single_precision():
         agree(found, multinomial_by_hand(*[a.astype("float64") for a in given]), 2e-5)
 
 
-def test_the_number_of_threads_changes_nothing(several_threads, monkeypatch):
+def test_the_number_of_threads_changes_nothing(several_threads):
     given = data(5000, 20, 5)
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
-    alone = several_threads(*given)
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
-    for one, other in zip(several_threads(*given), alone, strict=True):
-        np.testing.assert_array_equal(one, other)
+    try:
+        machine.use_threads(1)
+        alone = several_threads(*given)
+        machine.use_threads(3)
+        for one, other in zip(several_threads(*given), alone, strict=True):
+            np.testing.assert_array_equal(one, other)
+    finally:
+        machine.use_threads(pool.thread_count())
 
 
 def test_a_call_gives_the_same_numbers_again(one_thread):
@@ -136,7 +140,7 @@ def test_all_products_are_in_one_loop_over_blocks():
     products = [k for k, line in enumerate(lines) if "blas.gemm" in line]
     assert len(products) == 4 and min(products) > start
     assert all(lines[k].startswith("        blas") for k in products)
-    assert sum(stage.shared is not None for stage in in_stages(program)) == 1
+    assert emit(in_portions(program), 400).source.count("in shared_out(") == 1
 
 
 def test_what_needs_all_rows_comes_behind_them():

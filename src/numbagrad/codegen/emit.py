@@ -26,6 +26,7 @@ from .program import (
     For,
     If,
     Program,
+    Share,
     Sizes,
     Store,
     Together,
@@ -73,11 +74,13 @@ def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
     body = program.body
     if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):
         body = _called_back(body, program, called, False)
+    portions = [emit(s.portion, cap, straight) for s in body if isinstance(s, Share)]
     parts, body = outline(replace(program, body=body), cap, straight)
     parts = [*called, *parts]
-    texts = [_part(part) for part in parts]
+    texts = [*(p.source.rstrip("\n") + "\n" for p in portions), *(_part(part) for part in parts)]
     texts.append(_function(program, body))
-    return Emitted("\n\n".join(texts), program.name, tuple(part.name for part in parts))
+    names = [name for p in portions for name in (*p.helpers, p.name)]
+    return Emitted("\n\n".join(texts), program.name, (*names, *(part.name for part in parts)))
 
 
 def _all(body: Sequence[Any]) -> Iterator[Any]:
@@ -128,7 +131,8 @@ def _function(program: Program, body: Sequence[Any]) -> str:
     if program.doc.count("\n"):
         lines.append('    """')
     lines += _block(body, 1)
-    lines.append(f"    return {', '.join(name for name, _, _ in program.results)}".rstrip())
+    if program.results:
+        lines.append(f"    return {', '.join(name for name, _, _ in program.results)}")
     return "\n".join(lines) + "\n"
 
 
@@ -154,6 +158,10 @@ def _block(body: Sequence[Any], depth: int) -> list[str]:
             case Check(condition, code, comment):
                 lines.append(f"{indent}if {_negated(condition)}:")
                 lines.append(f"{indent}    raise Failed({code})  # {_one_line(comment)}")
+            case Share(loop, part, parts, portion, takes):
+                lines.append(f"{indent}for {part} in {loop}({parts}):")
+                call = f"{portion.name}({', '.join((part, parts, *takes))})"
+                lines.append(f"{indent}    {call}")
             case Call(targets, text, objects) if objects is not None:
                 kinds = ", ".join(f"{t}={o!r}" for t, o in zip(targets, objects, strict=True))
                 lines.append(f"{indent}with objmode({kinds}):")

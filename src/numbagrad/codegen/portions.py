@@ -1,26 +1,32 @@
-"""A Program in stages, for several threads: loops whose rows are shared out, and what is between.
+"""Long loops for several threads: their rows in parts, each a call of a function of its own.
 
-Each stage is a Program of its own. One that holds a loop takes the rows from ``begin`` to ``end``
-and gives what these rows add to the loop's sums; whoever calls it adds the parts up. Every portion
-starts its sums from nothing and the parts are added in their order, so that the result depends on
-where portions begin and not on who computes them.
+A loop whose rows meet in sums alone becomes a portion, a function that takes the rows of one part
+and leaves what these add to the sums in arrays with a place for each part; behind it the parts are
+added up in their order. Every part starts its sums from nothing, and where it begins depends on
+sizes alone: so the result does not depend on who computes which part, or when.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..records import record, replace
+from ..kernels.portions import first_row, parts_of
+from ..records import replace
 from .names import Names
 from .outline import size_of
 from .program import (
+    BUILT_IN,
     Allocate,
     Assign,
+    Call,
     For,
     Program,
+    Share,
     Sizes,
     Store,
+    Together,
     names_in,
     reads_of,
     walk,
@@ -28,45 +34,18 @@ from .program import (
 )
 from .rows import RowLoop
 
-__all__ = ["Shared", "Stage", "in_stages"]
+__all__ = ["in_portions"]
 
 #: A loop without loops and calls inside whose body has fewer operations is not worth handing out:
 #: memory is as fast for one thread.
 _LEAST = 6
+#: What a call of an elementary function counts for, beside the operations in the text.
+_DEAR = 8
 
 
-@record(frozen=True)
-class Shared:
-    """How the rows of a stage are shared out.
-
-    Attributes
-    ----------
-    rows, work : str
-        Names of the number of rows and of about how many operations all rows take; earlier stages
-        give both.
-    sums : tuple of str
-        The numbers and arrays that the stage gives parts of, to be added to what they were.
-    whole : dict
-        Arguments that stand for another name: arrays as they were, for their shapes.
-    """
-
-    rows: str
-    work: str
-    sums: tuple[str, ...]
-    whole: dict[str, str]
-
-
-@record(frozen=True)
-class Stage:
-    """One function of the sequence; ``shared`` is None where it runs as a whole."""
-
-    program: Program
-    shared: Shared | None = None
-
-
-def in_stages(program: Program) -> list[Stage] | None:
-    """The Program as a sequence of stages, or None if nothing in it can be shared out."""
-    return _Splitter(program).stages()
+def in_portions(program: Program) -> Program:
+    """The Program with its long loops in portions; itself if there is none that can be."""
+    return _Splitter(program).made()
 
 
 class _Splitter:
@@ -74,48 +53,48 @@ class _Splitter:
         self.program = program
         self.types = _types(program)
         self.names = Names(frozenset({*self.types, *program.namespace, *_names(program.body)}))
-        self.made: list[Stage] = []
-        self.given = {name for name, _, _ in program.parameters}
-        self.constants = [name for name, _, _ in program.parameters][
-            len(program.parameters) - len(program.constants) :
-        ]
+        self.same = _shared_memory(program.body, self.types)
+        #: What printed code calls the functions that it needs, and what is local to portions.
+        self.called: dict[str, str] = {}
+        self.local: dict[str, str] = {}
+        self.dropped: list[Any] = []
 
-    def stages(self) -> list[Stage] | None:
-        """The stages, or None."""
-        pending: list[Any] = []
-        wanted = [name for name, _, _ in self.program.results]
-        body = self.program.body
-        for k, statement in enumerate(body):
+    def made(self) -> Program:
+        """The Program in portions."""
+        body: list[Any] = []
+        for statement in self.program.body:
             loop = self._shareable(statement) if isinstance(statement, For) else None
             if loop is None or not isinstance(statement, For):
-                pending.append(statement)
-                continue
-            rows, work = self.names.new("rows"), self.names.new("work")
-            self.types |= {rows: ("int64", 0), work: ("float64", 0)}
-            pending.append(Assign(rows, statement.extent, dtype="int64"))
-            pending.append(Assign(work, f"float({_work(statement)})", dtype="float64"))
-            ahead = [*self._scratch(statement), statement, *body[k + 1 :]]
-            later = _reads(ahead) | {*wanted, rows, work, *loop.carried}
-            own = self._scratch(statement)
-            pending = [s for s in pending if s not in own]
-            if not self._serial(pending, later) or not self._loop(statement, loop, rows, work):
-                return None
-            pending = []
-        if not self.made or not self._serial(pending, set(wanted), last=True):
-            return None
-        return self.made
+                body.append(statement)
+            else:
+                body += self._shared(statement, loop)
+        if not self.called:
+            return self.program
+        body = [s for s in body if not any(s is other for other in self.dropped)]
+        functions = {"parts_of": parts_of, "first_row": first_row, "shared_out": range}
+        scope = {self.called[name]: function for name, function in functions.items()}
+        namespace = self.program.namespace | scope
+        for statement in body:
+            if isinstance(statement, Share):
+                statement.portion.namespace |= namespace
+                statement.portion.verify()
+        made = replace(self.program, body=body, namespace=namespace)
+        made.verify()
+        return made
+
+    # -- which loops -----------------------------------------------------------------------
 
     def _shareable(self, statement: For) -> RowLoop | None:
-        if statement.begin:
+        if statement.begin or (statement.step != 1 and not isinstance(statement.step, str)):
             return None
         loop = RowLoop(statement, {a.name for a in self._scratch(statement)})
         nested = any(isinstance(s, For) for s in statement.body)
         dear = any("(" in text for text in loop.texts)
         worth = nested or dear or size_of(statement.body) >= _LEAST
-        if loop.names & self.program.generators:
+        if loop.names & self.program.generators or not worth or not loop.independent:
             return None
         known = all(n in self.types for n in (*loop.summed, *loop.carried))
-        return loop if worth and known and loop.independent else None
+        return loop if known and self._apart(loop) else None
 
     def _scratch(self, loop: For) -> list[Any]:
         """Arrays of one row's temporaries, or of a block's: each portion has its own."""
@@ -137,72 +116,114 @@ class _Splitter:
                 and (blocks or not _by_row(loop, s.name))) or s in again
         ]  # fmt: skip
 
-    def _serial(self, body: list[Any], later: set[str], last: bool = False) -> bool:
-        takes = [n for n in dict.fromkeys(_needed(body)) if n in self.given]
-        sets = [n for n in dict.fromkeys(n for s in walk(body) for n in writes_of(s))]
-        gives = [n for n in sets if n in later and n not in takes]
-        changed = [n for n in sets if n in later and n in takes]
-        if last:
-            gives, changed = [name for name, _, _ in self.program.results], []
-            takes += [n for n in gives if n in self.given and n not in takes]
-        results = [*gives, *changed]
-        if any(n not in self.types for n in (*takes, *results)):
-            return False
-        self.given |= set(results)
-        self._add(takes, body, results, None)
-        return True
+    def _apart(self, loop: RowLoop) -> bool:
+        """Whether what the loop writes is no other array's memory under a second name."""
+        written = {s.array for s in loop.statements if isinstance(s, Store)}
+        mentioned = written | loop.names
+        return not any(self.same.get(n, set()) & (mentioned - {n}) for n in written)
 
-    def _loop(self, statement: For, loop: RowLoop, rows: str, work: str) -> bool:
-        sums = (*loop.carried, *loop.summed)
-        begin, end = self.names.new("begin"), self.names.new("end")
-        self.types |= {begin: ("int64", 0), end: ("int64", 0)}
+    # -- printing --------------------------------------------------------------------------
+
+    def _name(self, stem: str) -> str:
+        if stem not in self.called:
+            self.called[stem] = self.names.new(stem)
+        return self.called[stem]
+
+    def _own(self, stem: str) -> str:
+        """A name that means the same kind of thing wherever it stands."""
+        if stem not in self.local:
+            self.local[stem] = self.names.new(stem)
+        return self.local[stem]
+
+    def _axes(self, ndim: int) -> tuple[str, ...]:
+        return tuple(self._own(f"k{d}" if d else "k") for d in range(ndim))
+
+    def _shared(self, statement: For, loop: RowLoop) -> list[Any]:
+        """What stands for a loop: its parts, and the sum of what they give."""
+        part, parts = self._own("part"), self.names.new("parts")
+        given: dict[str, str] = {}
+        allocated: list[Any] = []
+        adding: list[Any] = []
+        for name in (*loop.carried, *loop.summed):
+            dtype, ndim = self.types[name]
+            given[name] = self.names.new(f"{name}_parts")
+            shape = tuple(f"{name}.shape[{k}]" for k in range(ndim))
+            allocated.append(Allocate(given[name], (parts, *shape), dtype))
+            adding.append(self._added(name, given[name], part))
+        sizes = " + ".join(f"{n}.size" for n in loop.summed) or "0"
+        count = f"{self._name('parts_of')}({statement.extent}, {_work(statement)}, float({sizes}))"
+        portion, takes = self._portion(statement, loop, part, parts, given)
+        return [
+            Assign(parts, count, dtype="int64"),
+            *allocated,
+            Share(self._name("shared_out"), part, parts, portion, takes),
+            *([For(part, parts, adding)] if adding else []),
+        ]
+
+    def _added(self, name: str, parts: str, part: str) -> Any:
+        """``name += parts[part]``."""
+        dtype, ndim = self.types[name]
+        axes = self._axes(ndim)
+        text = f"{parts}[{', '.join((part, *axes))}]"
+        if not ndim:
+            return Assign(name, text, "+", dtype)
+        made: Any = Store(name, axes, text, "+")
+        for d in reversed(range(ndim)):
+            made = For(axes[d], f"{name}.shape[{d}]", [made])
+        return made
+
+    def _portion(
+        self, statement: For, loop: RowLoop, part: str, parts: str, given: dict[str, str]
+    ) -> tuple[Program, tuple[str, ...]]:
+        """The function that computes one part, and what it takes besides ``part, parts``."""
+        first = self._name("first_row")
+        begin, end = self._own("begin"), self._own("end")
         scratch = self._scratch(statement)
-        mine = {s.name for s in scratch}
-        texts = _needed([*scratch, statement])
-        needed = [n for n in dict.fromkeys(texts) if n in self.given and n not in mine]
-        whole = {n: self.names.new(f"{n}_whole") for n in loop.summed}
+        self.dropped += scratch
         starts: list[Any] = [
             Assign(n, _zero(self.types[n][0]), dtype=self.types[n][0]) for n in loop.carried
         ]
+        saves: list[Any] = [Store(given[n], (part,), n) for n in loop.carried]
         for n in loop.summed:
             dtype, ndim = self.types[n]
-            self.types[whole[n]] = dtype, ndim
-            shape = tuple(f"{whole[n]}.shape[{k}]" for k in range(ndim))
+            shape = tuple(f"{given[n]}.shape[{k + 1}]" for k in range(ndim))
             starts.append(Allocate(n, shape, dtype, _zero(dtype)))
-        takes = [begin, end, *(n for n in needed if n not in sums), *whole.values()]
-        if any(n not in self.types for n in takes):
-            return False
-        # No row is below 0, which a compiler can not know of an argument.
-        portion = replace(statement, begin=f"max({begin}, 0)", extent=end)
+            axes = self._axes(ndim)
+            save: Any = Store(given[n], (part, *axes), f"{n}[{', '.join(axes)}]")
+            for d in reversed(range(ndim)):
+                save = For(axes[d], shape[d], [save])
+            saves.append(save)
+        rows = statement.extent
+        bounds = [
+            # No row is below 0, which a compiler can not know of what a function returns.
+            Assign(begin, f"max({first}({part}, {parts}, {rows}), 0)", dtype="int64"),
+            Assign(end, f"{first}({part} + 1, {parts}, {rows})", dtype="int64"),
+        ]
+        portion_loop = replace(statement, begin=begin, extent=end)
         if isinstance(statement.step, str):
-            portion, scratch = _of_portion(portion, scratch, f"{end} - {begin}")
-        body = [*starts, *scratch, portion]
-        named = {alias: n for n, alias in whole.items()}
-        self._add(takes, body, list(sums), Shared(rows, work, sums, named))
-        return True
-
-    def _add(
-        self,
-        takes: Sequence[str],
-        body: list[Any],
-        gives: Sequence[str],
-        shared: Shared | None,
-    ) -> None:
-        """One more stage; constants are its last arguments, as everywhere."""
-        ordered = [n for n in takes if n not in self.constants]
-        constants = [n for n in takes if n in self.constants]
-        data = dict(zip(self.constants, self.program.constants, strict=True))
-        made = replace(
+            portion_loop, scratch = _of_portion(portion_loop, scratch, f"{end} - {begin}")
+        body = [*bounds, *starts, *scratch, portion_loop, *saves]
+        sets = {*_written_names(body), part, parts, first} | set(self.program.namespace)
+        takes = tuple(n for n in dict.fromkeys(_needed(body)) if self._is_taken(n, sets))
+        sums = [*loop.carried, *loop.summed]
+        known = self.types | {given[n]: (d, k + 1) for n in sums for d, k in [self.types[n]]}
+        kinds = [(n, *known.get(n, ("float64", 0))) for n in takes]
+        stored = {s.array for s in loop.statements if isinstance(s, Store)} - set(loop.summed)
+        gives = ", ".join([*(n for n in takes if n in stored), *(f"a part of {n}" for n in sums)])
+        portion = replace(
             self.program,
-            name=self.names.new(f"{self.program.name}_stage{len(self.made) + 1}"),
-            parameters=[(n, *self.types[n]) for n in (*ordered, *constants)],
+            name=self.names.new(f"{self.program.name}_rows"),
+            parameters=[(part, "int64", 0), (parts, "int64", 0), *kinds],
             body=body,
-            results=[(n, *self.types[n]) for n in gives],
-            doc=f"{', '.join(gives) or 'checks'} from {', '.join(takes) or 'nothing'}",
-            constants=[data[n] for n in constants],
+            results=[],
+            doc=f"{gives or 'nothing'} in the rows of one part",
+            constants=[],
+            namespace=dict(self.program.namespace),
         )
-        made.verify()
-        self.made.append(Stage(made, shared))
+        return portion, takes
+
+    def _is_taken(self, name: str, sets: set[str]) -> bool:
+        return name not in sets and name not in BUILT_IN
 
 
 def _of_portion(loop: For, scratch: list[Any], count: str) -> tuple[For, list[Any]]:
@@ -256,11 +277,13 @@ def _needed(body: Sequence[Any]) -> list[str]:
 def _work(loop: For) -> str:
     """About how many operations all rows take, as text."""
     if loop.each:
-        return f"({loop.extent}) * ({loop.each})"
+        return f"float({loop.extent}) * float({loop.each})"
     inner = [s for s in loop.body if isinstance(s, For)]
     own = size_of([s for s in loop.body if not isinstance(s, For)])
-    each = [str(own), *(f"({_length(s, loop)}) * {size_of(s.body)}" for s in inner)]
-    return f"({loop.extent}) * ({' + '.join(each)})"
+    own += _DEAR * sum(text.count("(") for s in walk(loop.body) for text in reads_of(s))
+    each = [f"{own}.0", *(f"{_length(s, loop)} * {size_of(s.body)}.0" for s in inner)]
+    total = f"({' + '.join(each)})" if inner else each[0]
+    return f"float({loop.extent}) * {total}"
 
 
 def _length(inner: For, loop: For) -> str:
@@ -269,8 +292,67 @@ def _length(inner: For, loop: For) -> str:
     Too many is the better guess: threads that were not needed cost microseconds.
     """
     within = {loop.variable, *(n for s in walk(loop.body) for n in writes_of(s))}
-    return f"({loop.extent}) // 2" if within & set(names_in(inner.extent)) else inner.extent
+    known = not within & set(names_in(inner.extent))
+    return f"float({inner.extent})" if known else f"0.5 * float({loop.extent})"
 
 
 def _zero(dtype: str) -> str:
     return "0.0" if dtype == "float64" else f"{'bool_' if dtype == 'bool' else dtype}(0)"
+
+
+def _written_names(body: Sequence[Any]) -> set[str]:
+    return {n for s in walk(body) for n in writes_of(s)}
+
+
+def _shared_memory(
+    body: Sequence[Any], types: dict[str, tuple[str, int]]
+) -> dict[str, set[str]]:
+    """For each name of an array those that may be the same memory, itself among them."""
+    found: dict[str, set[str]] = {}
+    ranks = {name: ndim for name, (_, ndim) in types.items() if ndim}
+    pairs: list[tuple[tuple[str, ...], str]]
+    for statement in walk(body):
+        match statement:
+            case Assign(name, text, _, dtype) if not dtype:
+                pairs = [((name,), text)]
+            case Together(names, texts):
+                pairs = [((n,), t) for n, t in zip(names, texts, strict=True)]
+            case Call(names, text, _) if not text.startswith("blas."):  # whose results are new
+                pairs = [(names, text)]
+            case _:
+                continue
+        for targets, text in pairs:
+            others = _whole_arrays(text, ranks)
+            if others:
+                everyone = {*targets, *others}
+                joined = everyone.union(*(found.get(n, set()) for n in everyone))
+                found |= dict.fromkeys(joined, joined)
+                ranks = dict.fromkeys(targets, _ANY) | ranks
+    return found
+
+
+#: More dimensions than an array has: any part of one may be an array.
+_ANY = 99
+
+
+def _whole_arrays(text: str, ranks: dict[str, int]) -> list[str]:
+    """The arrays in a text of which it mentions more than sizes and single elements."""
+    found = []
+    for name in set(names_in(text)) & set(ranks):
+        for mention in re.finditer(rf"(?<![\w.]){re.escape(name)}(?!\w)", text):
+            behind = text[mention.end() :]
+            sizes = re.match(r"\.(shape|size)\b", behind)
+            if not sizes and _indices(behind) != ranks[name]:
+                found.append(name)
+    return found
+
+
+def _indices(text: str) -> int:
+    """How many indices stand in the brackets with which a text begins; 0 for slices and others."""
+    depth, commas = 0, 0
+    for place, character in enumerate(text):
+        depth += (character in "[(") - (character in "])")
+        commas += character == "," and depth == 1
+        if depth == 0:
+            return commas + 1 if text[0] == "[" and ":" not in text[:place] else 0
+    return 0

@@ -21,6 +21,7 @@ __all__ = [
     "Comment",
     "For",
     "Program",
+    "Share",
     "Sizes",
     "Statement",
     "Store",
@@ -146,7 +147,31 @@ class Call:
     objects: tuple[str, ...] | None = None
 
 
-Statement = Comment | Sizes | Assign | Together | Store | Allocate | For | Break | Check | If | Call
+@record()
+class Share:
+    """``portion(part, parts, *takes)`` for each ``part`` of ``parts``, in any order or at once.
+
+    Attributes
+    ----------
+    loop : str
+        What printed code calls instead of ``range``, so that it is known which loop this is.
+    part, parts : str
+        The loop's variable and the number of parts.
+    portion : Program
+        It returns nothing: each part writes places of its own in the arrays that it takes.
+    takes : tuple of str
+    """
+
+    loop: str
+    part: str
+    parts: str
+    portion: Any
+    takes: tuple[str, ...]
+
+
+Statement = (
+    Comment | Sizes | Assign | Together | Store | Allocate | For | Break | Check | If | Call | Share
+)
 
 
 @record()
@@ -245,6 +270,8 @@ def reads_of(statement: Statement) -> list[str]:
             return [text]
         case Sizes(_, array):
             return [array]
+        case Share(loop, _, parts, _, takes):
+            return [loop, parts, *takes]
     return []
 
 
@@ -259,7 +286,7 @@ def writes_of(statement: Statement) -> list[str]:
             return list(names)
         case Sizes(names, _):
             return [n for n in names if n]
-        case For(variable):
+        case For(variable) | Share(_, variable):
             return [variable]
     return []
 

@@ -33,12 +33,9 @@ if TYPE_CHECKING:
     from ..graph.fgraph import FunctionGraph
     from ..jit.build import Built
     from .lowering import Lowered
-    from .threads import Staged
 
 __all__ = ["CompileReport", "Compiled", "compile_graph", "simd_report"]
 
-#: Executed when a function is first shared out.
-sharing = lazy_module("numbagrad.function.threads")
 #: Executed when a graph is rewritten and printed: not where what became of it is found on disk.
 lowering = lazy_module("numbagrad.function.lowering")
 kept = lazy_module("numbagrad.function.kept")
@@ -54,8 +51,7 @@ class CompileReport:
     ----------
     seconds : dict
         ``lookup`` (whether the disk cache knows the graph), ``rewriting``, ``planning``,
-        ``printing``, ``typing``, ``llvm``; with threads ``stages``, what is done for them. Stages
-        that were not necessary took 0.
+        ``printing``, ``typing``, ``llvm``. Stages that were not necessary took 0.
     nodes : int
         How many nodes the rewritten graph has.
     functions : int
@@ -109,8 +105,6 @@ class Compiled:
         For each argument behind the shared values the generator that it is a copy of.
     ends : sequence
         For each result the argument that it is the generator of, after its draws; None for others.
-    staged : Staged or None
-        The same in stages that several threads share, if that was asked for.
     """
 
     core: Callable[..., Any] | None
@@ -121,13 +115,10 @@ class Compiled:
     constants: Sequence[Any] = ()
     copies: Sequence[int] = ()
     ends: Sequence[int | None] = ()
-    staged: Staged | None = None
 
     @property
     def called(self) -> tuple[Callable[..., Any], bool]:
         """What takes exactly what compiled code takes, and whether it returns arrays only."""
-        if self.staged is not None:
-            return self.staged, self.staged.own
         if self.core is not None:
             return self.core, False
         assert self.built is not None
@@ -190,7 +181,7 @@ def compile_graph(
     clock = _Clock(report)
     later = _Later(inputs, outputs, name, mode)
     identity = None
-    if config.cache and mode.linker == "numba" and not mode.parallel:
+    if config.cache and mode.linker == "numba":
         identity = clock("lookup", identify, inputs, outputs, name, mode, strict, as_list)
         found = clock("lookup", _found, identity, later, report)
         if found is not None:
@@ -212,13 +203,9 @@ def compile_graph(
         row = emitted.source, emitted.name, list(emitted.helpers), report.nodes
         ends = list(lowered.copies), lowered.ends
         kept.remember(identity, kept.Kept(built.key, *row, *ends, program.constants))
-    staged = None
-    if mode.parallel:
-        staged = clock("stages", _in_stages, program, mode, built, as_list)
     return Compiled(
-        None, built, emitted.source, report, later, program.constants, lowered.copies,
-        lowered.ends, staged,
-    )  # fmt: skip
+        None, built, emitted.source, report, later, program.constants, lowered.copies, lowered.ends
+    )
 
 
 def _found(identity: Identity | None, later: _Later, report: CompileReport) -> Compiled | None:
@@ -272,26 +259,6 @@ class _Later:
                         self.inputs, self.outputs, self.name, self.mode, clock, quiet=True
                     )
         return self.made
-
-
-def _in_stages(program: Program, mode: Mode, whole: Built, as_list: bool) -> Staged | None:
-    """The Program for several threads, or None where nothing in it can be shared out."""
-    stages = lowering.in_stages(program)
-    if stages is None:
-        return None
-    made = []
-    for stage in stages:
-        part = stage.program
-        shapes = [(None,) * ndim for _, _, ndim in part.parameters]
-        # The last one's results are those of the call.
-        several = as_list if stage is stages[-1] else len(part.results) != 1
-        emitted = lowering.printed(part)
-        strict = [False] * len(shapes)
-        made.append(jit.build(part, emitted, mode.fastmath, shapes, strict, several, _level(mode)))
-    own = all(built.enter is not None for built in [whole, *made])
-    rows = [(stage, _core(built, own)) for stage, built in zip(stages, made, strict=True)]
-    names = [name for name, _, _ in program.parameters]
-    return sharing.Staged(rows, names, _core(whole, own), own)
 
 
 def _core(built: Built, own: bool) -> Callable[..., Any]:

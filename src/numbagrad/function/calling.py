@@ -84,7 +84,7 @@ class Calling:
         self.hidden: list[Any] = [*(v.container for v in maker.shared), *self.constants]
         self.exact: Any = None
         plan = maker.plan_generators()
-        if enter is not None and plan is None and compiled.staged is None:
+        if enter is not None and plan is None:
             self.exact = enter(refuse, self._failed)
             self.core = enter(self._converted, self._failed)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 from ..codegen.emit import Emitted, emit
 from ..codegen.outline import STRAIGHT
 from ..codegen.plan import plan
-from ..codegen.portions import in_stages
+from ..codegen.portions import in_portions
 from ..codegen.program import Program
 from ..config import config
 from ..errors import ObjectModeWarning
@@ -23,7 +23,7 @@ from ..rewrite.branches import enclosed
 from .generators import ends_of, separate
 from .modes import Mode
 
-__all__ = ["Lowered", "in_stages", "lower", "printed"]
+__all__ = ["Lowered", "lower"]
 
 
 @record()
@@ -82,15 +82,11 @@ def lower(
         return made
     if not quiet:
         _warn_of_callbacks(optimized)
-    made.program = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
-    made.emitted = clock("printing", printed, made.program)
-    return made
-
-
-def printed(program: Program) -> Emitted:
-    """A Program, or one of several stages, as text."""
+    planned = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
+    made.program = in_portions(planned) if mode.parallel else planned
     straight = STRAIGHT if config.compiler == "direct" else 1
-    return emit(program, config.statement_cap, straight)
+    made.emitted = clock("printing", emit, made.program, config.statement_cap, straight)
+    return made
 
 
 def _warn_of_callbacks(outputs: Sequence[Variable]) -> None:

@@ -23,6 +23,7 @@ from ..config import config
 from ..kernels import symbols
 from . import cache
 from .pairs import paired
+from .pool import POOL, POOL_SYMBOLS, thread_count
 from .process import PROCESS, PROCESS_SYMBOLS
 from .runtime import RUNTIME, SHARED
 
@@ -37,6 +38,7 @@ __all__ = [
     "optimised_text",
     "supported",
     "target_name",
+    "use_threads",
 ]
 
 _METH_FASTCALL_KEYWORDS = 0x82
@@ -89,12 +91,13 @@ def _engine_of(code: bytes) -> Any:
 
 def _process_code() -> bytes:
     """What all functions share, compiled once and for all processes."""
-    row = repr((cache.FORMAT, PROCESS, llvmlite.__version__, target_name()))
+    text = PROCESS + POOL
+    row = repr((cache.FORMAT, text, llvmlite.__version__, target_name()))
     key = hashlib.sha256(row.encode()).hexdigest()[:40]
     stored = cache.load(key) if config.cache else None
     if stored is not None:
         return stored.code
-    module = llvm.parse_assembly(PROCESS)
+    module = llvm.parse_assembly(text)
     machine = _new_machine(3)
     module.triple = llvm.get_process_triple()
     module.data_layout = str(machine.target_data)
@@ -113,7 +116,9 @@ def _set_up() -> Any:
     first = _new_engine("")
     _register_process_symbols()
     engine = _engine_of(_process_code())
-    for name in PROCESS_SYMBOLS:
+    # Helping threads stand in this code when the process ends.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+    for name in (*PROCESS_SYMBOLS, *POOL_SYMBOLS):
         llvm.add_symbol(name, engine.get_function_address(name))
     word = ctypes.c_int64.from_address
     lock, count, kept = (
@@ -121,7 +126,10 @@ def _set_up() -> Any:
         for name in ("lock", "count", "kept")
     )
 
+    forget_helpers = ctypes.CFUNCTYPE(None)(engine.get_function_address("numbagrad_alone"))
+
     def after_fork() -> None:
+        forget_helpers()
         # Whoever held the lock is not in this process: what is kept is in no known state.
         if lock.value:
             count.value = kept.value = lock.value = 0
@@ -188,6 +196,13 @@ _DTYPES = {
         "float32", "float64",
     )
 }  # fmt: skip
+
+
+def use_threads(count: int) -> None:
+    """How many threads share the rows of loops from now on, in all functions."""
+    _, shared = _set_up()
+    place = shared.get_global_value_address("numbagrad_threads")
+    ctypes.c_int64.from_address(place).value = count
 
 
 def _parsed(text: str) -> Any:
@@ -327,6 +342,7 @@ class Loaded:
         _, shared = _set_up()
         limit = shared.get_global_value_address("numbagrad_limit")
         ctypes.c_int64.from_address(limit).value = config.kept_memory
+        use_threads(thread_count())
         for name in outside:
             if llvm.address_of_symbol(name) is None:
                 _provide(name)

@@ -102,8 +102,13 @@ class Unit:
         self.declared[name] = f"{name} = type {text}"
         return name
 
-    def part(self, name: str, kinds: Sequence[Kind]) -> tuple[str, tuple[Kind, ...]]:
-        """Symbol and results of another function of the source, for such arguments."""
+    def part(
+        self, name: str, kinds: Sequence[Kind], shared: Sequence[bool] = ()
+    ) -> tuple[str, tuple[Kind, ...]]:
+        """Symbol and results of another function of the source, for such arguments.
+
+        ``shared`` says which are certainly not negative, if several threads call it at once.
+        """
         raise NotImplementedError
 
     def kernel(

@@ -22,6 +22,7 @@ from .kernels import Kernels, definition
 from .layout import Kind, fields_of, kind_of, parameter
 from .mentions import count_sets, last_mentions
 from .places import Places
+from .shared import Shared
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
 __all__ = ["Translated", "translate"]
@@ -156,13 +157,15 @@ class _Source(Unit):
         self.made: dict[Any, tuple[str, tuple[Kind, ...]]] = {}
         self.count = 0
 
-    def part(self, name: str, kinds: Sequence[Kind]) -> tuple[str, tuple[Kind, ...]]:
+    def part(
+        self, name: str, kinds: Sequence[Kind], shared: Sequence[bool] = ()
+    ) -> tuple[str, tuple[Kind, ...]]:
         """Symbol and results of a part for such arguments."""
-        key = (name, tuple(kinds))
+        key = (name, tuple(kinds), tuple(shared))
         if key not in self.made:
             self.count += 1
             symbol = f"numbagrad_part{self.count}"
-            self.made[key] = symbol, self.function(name, kinds, symbol)
+            self.made[key] = symbol, self.function(name, kinds, symbol, (), shared)
         return self.made[key]
 
     def kernel(
@@ -187,9 +190,11 @@ class _Source(Unit):
         kinds: Sequence[Kind],
         symbol: str,
         wanted: Sequence[Kind] = (),
+        shared: Sequence[bool] = (),
     ) -> tuple[Kind, ...]:
         """Write a function; what it returns."""
-        return self._written(self.functions[name], self.namespace, kinds, symbol, wanted)
+        node = self.functions[name]
+        return self._written(node, self.namespace, kinds, symbol, wanted, shared)
 
     def _written(
         self,
@@ -198,10 +203,11 @@ class _Source(Unit):
         kinds: Sequence[Kind],
         symbol: str,
         wanted: Sequence[Kind] = (),
+        shared: Sequence[bool] = (),
     ) -> tuple[Kind, ...]:
         slotted: dict[str, str] = {}
         for _ in range(100):
-            body = _Body(self, node, scope, kinds, slotted, wanted)
+            body = _Body(self, node, scope, kinds, slotted, wanted, shared)
             try:
                 text = body.text(symbol)
             except _Again:
@@ -211,7 +217,7 @@ class _Source(Unit):
         raise Unknown("names whose dtypes do not settle")
 
 
-class _Body(Kernels, Given):
+class _Body(Kernels, Given, Shared):
     """One function.
 
     Parameters
@@ -221,6 +227,9 @@ class _Body(Kernels, Given):
     slotted : dict
         The names that live in stack slots, with the dtype that is known to be needed (empty:
         that of the first value).
+    shared : sequence of bool
+        Of a function that several threads call at once: which arguments are numbers that are
+        certainly not negative.
     """
 
     def __init__(
@@ -231,8 +240,10 @@ class _Body(Kernels, Given):
         kinds: Sequence[Kind],
         slotted: dict[str, str],
         wanted: Sequence[Kind],
+        shared: Sequence[bool] = (),
     ):
         super().__init__(unit, function, wanted)
+        self.shared = shared
         self.namespace = scope
         self.node = function
         self.kinds = kinds
@@ -255,6 +266,8 @@ class _Body(Kernels, Given):
             zip([a.arg for a in self.node.args.args], self.kinds, strict=True)
         ):
             made, given = parameter(position, kind, owned=symbol != _MAIN)
+            if self.shared:
+                made, given = self.shared_parameter(made, given, name, self.shared[position])
             arguments += given
             if self.sets[name]:
                 self._assign(name, made)
@@ -478,8 +491,12 @@ class _Body(Kernels, Given):
     def _do_For(self, node: ast.For) -> None:
         call = node.iter
         if not (isinstance(node.target, ast.Name) and isinstance(call, ast.Call)
-                and isinstance(call.func, ast.Name) and call.func.id == "range"
-                and not node.orelse):  # fmt: skip
+                and isinstance(call.func, ast.Name) and not node.orelse):  # fmt: skip
+            raise Unknown(ast.unparse(node))
+        if self.namespace.get(call.func.id) is range:
+            self.share(node.target.id, self.number(call.args[0]), node.body)
+            return
+        if call.func.id != "range":
             raise Unknown(ast.unparse(node))
         bounds = [self.writer.cast(self.number(a), "int64") for a in call.args]
         step = bounds[2] if len(bounds) == 3 else number(1)
