@@ -50,12 +50,15 @@ class Emitted:
     name : str
         The function to call.
     helpers : tuple of str
-        The functions it was cut into, in order; empty for a small one.
+        The functions it was cut into, and those for rows that threads share, in order.
+    cut : bool
+        Whether it was cut because it is long.
     """
 
     source: str
     name: str
     helpers: tuple[str, ...]
+    cut: bool = False
 
 
 def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
@@ -80,7 +83,9 @@ def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
     texts = [*(p.source.rstrip("\n") + "\n" for p in portions), *(_part(part) for part in parts)]
     texts.append(_function(program, body))
     names = [name for p in portions for name in (*p.helpers, p.name)]
-    return Emitted("\n\n".join(texts), program.name, (*names, *(part.name for part in parts)))
+    cut = bool(parts) or any(p.cut for p in portions)
+    helpers = (*names, *(part.name for part in parts))
+    return Emitted("\n\n".join(texts), program.name, helpers, cut)
 
 
 def _all(body: Sequence[Any]) -> Iterator[Any]:

@@ -150,8 +150,9 @@ class _Splitter:
             shape = tuple(f"{name}.shape[{k}]" for k in range(ndim))
             allocated.append(Allocate(given[name], (parts, *shape), dtype))
             adding.append(self._added(name, given[name], part))
-        sizes = " + ".join(f"{n}.size" for n in loop.summed) or "0"
-        count = f"{self._name('parts_of')}({statement.extent}, {_work(statement)}, float({sizes}))"
+        sizes = " + ".join(f"{n}.size" for n in loop.summed)
+        sums = f"float({sizes})" if sizes else "0.0"
+        count = f"{self._name('parts_of')}({statement.extent}, {_work(statement)}, {sums})"
         portion, takes = self._portion(statement, loop, part, parts, given)
         return [
             Assign(parts, count, dtype="int64"),
@@ -304,9 +305,7 @@ def _written_names(body: Sequence[Any]) -> set[str]:
     return {n for s in walk(body) for n in writes_of(s)}
 
 
-def _shared_memory(
-    body: Sequence[Any], types: dict[str, tuple[str, int]]
-) -> dict[str, set[str]]:
+def _shared_memory(body: Sequence[Any], types: dict[str, tuple[str, int]]) -> dict[str, set[str]]:
     """For each name of an array those that may be the same memory, itself among them."""
     found: dict[str, set[str]] = {}
     ranks = {name: ndim for name, (_, ndim) in types.items() if ndim}

@@ -82,8 +82,8 @@ class Out:
         Whether the next call of the function may write its result into the array that this call
         returns: a loop with large results then allocates nothing. Whoever still needs a result
         after the next call copies it. The array is never used again while its sizes differ, while
-        it overlaps an argument, or by two threads at once; code that Numba compiles, or several
-        threads of ``parallel=True`` run, never does. By default each result is new.
+        it overlaps an argument, or by two threads at once; code that Numba compiles never does. By
+        default each result is new.
 
     Examples
     --------

@@ -163,7 +163,7 @@ def again(key: str, printed: Callable[[], tuple[Program, Emitted, bool]]) -> Bui
 def _for_numba(program: Program, emitted: Emitted, fastmath: bool) -> Any:
     """Numba's dispatcher, which takes far longer for one long function than for several."""
     long = emitted.source.count("\n") > config.statement_cap
-    whole = long and not emitted.helpers and "objmode" not in emitted.source
+    whole = long and not emitted.cut and "objmode" not in emitted.source
     short = emit.emit(program, config.statement_cap, 1) if whole else emitted
     return numbas.dispatcher(program, short, fastmath)
 

@@ -27,8 +27,8 @@ POOL_SYMBOLS = ("numbagrad_share",)
 
 #: No more helpers than this.
 _MOST = 255
-#: How often one looks before going to sleep: some microseconds, about what it takes to be woken.
-_LOOKS = 400
+#: How often one looks before going to sleep: some ten microseconds, about what being woken takes.
+_LOOKS = 1500
 #: What tells the processor that a thread is waiting.
 _PAUSES = {
     "x86_64": "llvm.x86.sse2.pause()",
