@@ -78,8 +78,13 @@ def simd_report(program: Program, emitted: Emitted, fastmath: bool, level: int =
 
 
 def _innermost(source: str) -> list[tuple[int, int]]:
-    """First and last lines of the loops that contain no other."""
-    loops = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.For, ast.While))]
+    """First and last lines of the loops that contain no other and compute something."""
+    loops = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.While)
+        or (isinstance(node, ast.For) and not ast.unparse(node.iter).startswith("shared_out"))
+    ]
     inner = [
         node
         for node in loops
