@@ -118,7 +118,7 @@ class _Splitter:
 
     def _apart(self, loop: RowLoop) -> bool:
         """Whether what the loop writes is no other array's memory under a second name."""
-        written = {s.array for s in loop.statements if isinstance(s, Store)}
+        written = {s.array for s in loop.statements if isinstance(s, Store)} - set(loop.scratch)
         mentioned = written | loop.names
         return not any(self.same.get(n, set()) & (mentioned - {n}) for n in written)
 
