@@ -127,3 +127,10 @@ def test_an_element_that_is_changed_after_it_was_stored_is_read_again(size):
     y = x[:].inc(0.5)
     z = T.exp(x)[0:1].set(7.0) if size == 1 else T.exp(x)[1:].inc(x[1:])
     same([x], [T.concatenate([y, y]), y * 2.0, y, z, z + x], [np.arange(0.25, size)])
+
+
+def test_a_view_that_another_loop_reads_before_is_not_left_out():
+    x, y = T.dmatrix("x"), T.dvector("y")
+    e = T.exp(x)
+    outputs = [e.reshape((3, 1)), T.concatenate([e.ravel(), y])]
+    same([x, y], outputs, [np.zeros((1, 3)), np.ones(2)])
