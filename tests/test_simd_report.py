@@ -51,6 +51,11 @@ def test_a_copy_is_as_wide_as_can_be():
     assert lanes(f) and min(lanes(f)) > 1
 
 
+def test_draws_are_made_one_at_a_time():
+    draws = tensor.random.RandomStream(3).binomial(5, 0.3, size=3)
+    assert lanes(function([], draws)) == [1]
+
+
 def test_neighbours_that_are_computed_together_make_no_vectors():
     e, a, b = tensor.dvector("e"), tensor.dscalar("a"), tensor.dscalar("b")
     (h, _) = scan(lambda e, h: a * h + b * e, e, outputs_info=[1.0])

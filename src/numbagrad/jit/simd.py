@@ -102,6 +102,8 @@ _NOTE = re.compile(r"!dbg !(\d+)")
 _LOOP = re.compile(r"^!(\d+) = distinct (!\{.*\})$", re.MULTILINE)
 _MARK = re.compile(r'^!(\d+) = !\{!"llvm.loop.isvectorized", i32 1\}', re.MULTILINE)
 _END = re.compile(r"!llvm\.loop !(\d+)")
+#: Calls of other functions, which may clear memory of their own before.
+_CALLED = re.compile(r"call (?!void @llvm\.mem)[^\n]*@(?!llvm\.)[^\n]*!dbg !(\d+)")
 _MOVED = re.compile(r"call void @llvm\.mem(?:cpy|move|set)\.[^\n]*!dbg !(\d+)")
 #: Arithmetic, loads and stores of vectors; shuffles alone do not count.
 _WORK = re.compile(
@@ -121,6 +123,7 @@ def _vectors(code: str) -> tuple[list[tuple[set[int], int]], set[int]]:
     marked = {n for n, told in _LOOP.findall(code) if marks & set(re.findall(r"!(\d+)", told))}
     found: list[tuple[set[int], int]] = []
     moved: set[int] = set()
+    called: set[int] = set()
     for function in re.findall(r"^define .*?^}", code, re.MULTILINE | re.DOTALL):
         blocks = _blocks(function)
         for cycle in _cycles({name: set(_TARGET.findall(t[-1])) for name, t in blocks.items()}):
@@ -131,7 +134,8 @@ def _vectors(code: str) -> tuple[list[tuple[set[int], int]], set[int]]:
             if places:
                 found.append((places, max(widths, default=1)))
         moved |= {lines.get(n, 0) for n in _MOVED.findall(function)}
-    return found, moved
+        called |= {lines.get(n, 0) for n in _CALLED.findall(function)}
+    return found, moved - called
 
 
 def _blocks(function: str) -> dict[str, list[str]]:
