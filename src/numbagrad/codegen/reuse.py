@@ -35,6 +35,8 @@ __all__ = ["reused"]
 
 #: Kernels whose results are surely new, and which keep none of their arguments.
 _FRESH = "blas."
+#: A name, and what stands behind it: an index if only an element is read.
+_MENTION = re.compile(r"(?<![\w.])([^\W\d]\w*)(.?)")
 
 
 def reused(program: Program) -> Program:
@@ -43,6 +45,7 @@ def reused(program: Program) -> Program:
     kept = {name for name, _, _ in (*program.results, *program.parameters)}
     touched = [_mentioned(s) for s in body]
     last = {name: place for place, names in enumerate(touched) for name in names}
+    shown = _first_shown(body)
     shapes: dict[str, Any] = {}
     for place, statement in enumerate(body):
         if isinstance(statement, Call) and statement.text.startswith(_FRESH):
@@ -62,7 +65,7 @@ def reused(program: Program) -> Program:
             continue
         for old in sorted(touched[loop] - kept - {new}):
             same = last[old] == loop and shapes.get(old) == shapes[new]
-            if same and _stays_whole(body[:loop], old) and _in_one_breath(reader, old, new):
+            if same and shown.get(old, loop) >= loop and _in_one_breath(reader, old, new):
                 body[place] = Assign(new, old)
                 last[old] = len(body)
                 break
@@ -115,8 +118,7 @@ def _made_there(program: Program, body: list[Any], at: int, store: Any) -> list[
         or len(whole.shape) != 1
         or not needed <= ready
         or any({old, source} & _mentioned(s) for s in (*rest, *body[at + 1 :]))
-        or any(source in _mentioned(s) for k, s in enumerate(body[:at]) if k != views[0])
-        or not _stays_whole([s for k, s in enumerate(body[:at]) if k != views[0]], old)
+        or old in _first_shown([s for k, s in enumerate(body[:at]) if k != views[0]])
     ):
         return None
     shape = ", ".join(made.shape)
@@ -135,27 +137,26 @@ def _mentioned(statement: Any) -> set[str]:
     return found
 
 
-def _stays_whole(body: Sequence[Any], name: str) -> bool:
-    """Whether no other name stands for the array or a part of it."""
-    for statement in walk(body):
-        match statement:
-            case Assign(_, text, _, _):
-                good = _elements_only(text, name)
-            case Call(_, text, _):
-                good = text.startswith(_FRESH) or name not in names_in(text)
-            case Together(names, texts):
-                good = name not in names and all(name not in names_in(t) for t in texts)
-            case _:
-                good = True
-        if not good:
-            return False
-    return True
+def _first_shown(body: Sequence[Any]) -> dict[str, int]:
+    """From which statement on another name may stand for an array or for a part of it."""
+    found: dict[str, int] = {}
+    for place, statement in enumerate(body):
+        for inner in walk([statement]):
+            for name in _shown(inner):
+                found.setdefault(name, place)
+    return found
 
 
-def _elements_only(text: str, name: str) -> bool:
-    """Whether a text mentions an array by one element at a time."""
-    mentions = re.findall(rf"(?<![\w.]){re.escape(name)}(?!\w)(.?)", text)
-    return not mentions or (all(behind == "[" for behind in mentions) and ":" not in text)
+def _shown(statement: Any) -> Sequence[str]:
+    match statement:
+        case Assign(_, text, _, _):
+            whole = ":" in text
+            return [n for n, behind in _MENTION.findall(text) if whole or behind != "["]
+        case Call(_, text, _):
+            return [] if text.startswith(_FRESH) else names_in(text)
+        case Together(names, texts):
+            return [*names, *(name for text in texts for name in names_in(text))]
+    return []
 
 
 def _in_one_breath(loop: For, old: str, new: str) -> bool:
