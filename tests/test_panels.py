@@ -165,19 +165,24 @@ def test_products_that_are_asked_for_are_whole():
         agree(f(X_, W_), [X_ @ W_, p_, X_.T @ p_, p_.sum(axis=0)])
 
 
-def test_a_network_of_two_layers():
+def test_a_network_of_two_layers(monkeypatch):
     X, Y, W, V = (T.dmatrix(name) for name in "XYWV")
     b = T.dvector("b")
     h = T.tanh(T.dot(X, W) + b)
     loss = T.mean((T.dot(h, V) - Y) ** 2)
     inputs = [X, Y, W, b, V]
     f = ng.function(inputs, [loss, *ng.grad(loss, [W, b, V])])
+    shared = ng.function(inputs, [loss, *ng.grad(loss, [W, b, V])], parallel=True)
     slow = ng.function(inputs, [loss, *ng.grad(loss, [W, b, V])], mode="reference")
-    for n, hidden in [(0, 4), (1, 4), (130, 8), (700, 8), (520, 300)]:
+    assert any(stage.shared for stage in in_stages(shared.maker.compiled.program))
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "4")
+    for n, hidden in [(0, 4), (1, 4), (130, 8), (700, 8), (520, 300), (9000, 20), (9000, 30)]:
         given = [RNG.normal(size=size) for size in
                  [(n, 6), (n, 2), (6, hidden), (hidden,), (hidden, 2)]]  # fmt: skip
         with np.errstate(all="ignore"):
-            agree(f(*given), slow(*given))
+            wanted = slow(*given)
+        agree(f(*given), wanted)
+        agree(shared(*given), wanted)
 
 
 def test_numba_takes_the_same_text():
@@ -187,6 +192,18 @@ def test_numba_takes_the_same_text():
     X_, W_ = RNG.normal(size=(700, 5)), RNG.normal(size=(5, 3))
     np.testing.assert_allclose(f.jitted(X_, W_), X_.T @ (X_ @ W_) ** 2, rtol=1e-12)
     np.testing.assert_allclose(f(X_, W_), X_.T @ (X_ @ W_) ** 2, rtol=1e-12)
+
+
+def test_each_portion_has_arrays_of_its_own():
+    X, W, V = (T.dmatrix(name) for name in "XWV")
+    h = T.tanh(T.dot(X, W))
+    loss = T.sum(T.dot(h, V) ** 2)
+    outputs = ng.grad(loss, [W, V])
+    inputs = [X, W, V]
+    program = plan(inputs, rewrite(outputs, inputs), "f", 400)
+    (stage,) = (s for s in in_stages(program) if s.shared is not None and "rows" in str(s.program))
+    given = {name for name, _, ndim in stage.program.parameters if ndim}
+    assert given - set(stage.shared.whole) == {"X", "W", "V"}
 
 
 # -- rows of few elements --------------------------------------------------------------------

@@ -4,8 +4,8 @@ Where a matrix is multiplied, something is computed with the rows of the product
 matrix is multiplied by what comes out (a model with several outputs, its gradient, its curvature),
 each of these statements would go through all rows before the next one begins. Here all of them go
 through a few rows at a time: a library multiplies as fast, the matrix is read from memory once, and
-what only these rows need is an array of a few rows. How many rows it are is decided when the sizes
-are known; where large products are better left whole, it are all of them.
+what only these rows need is an array of a few rows. How many rows go together is decided when the
+sizes are known; where large products are better left whole, all of them do.
 
 Every row is computed with as before; sums over rows are added up block by block.
 """
@@ -33,6 +33,7 @@ from .program import (
     walk,
     writes_of,
 )
+from .reuse import in_one_breath
 from .rows import RowLoop, assigned
 
 __all__ = ["in_panels"]
@@ -88,7 +89,7 @@ class _Item:
 
 def in_panels(program: Program) -> Program:
     """The Program with products and loops over the same rows in blocks, where they share data."""
-    if sum(isinstance(s, Call) and bool(_PRODUCT.fullmatch(s.text)) for s in program.body) < 2:
+    if not any(isinstance(s, Call) and _PRODUCT.fullmatch(s.text) for s in program.body):
         return program
     body = _Panels(program).body()
     if body is None:
@@ -239,6 +240,7 @@ class _Panels:
         extent = self._extent(group)
         widths, columns = self._sizes(group)
         together = f"blas.rows_at_once({extent}, {_largest(widths)}, {_largest(columns)})"
+        self._write_over(group, few)
         arrays: list[Any] = [self._room(n, rows, few) for n in few]
         for n in sums:
             arrays.append(Allocate(n, self.shapes[n], self._dtype(n), _zero(self._dtype(n))))
@@ -250,6 +252,23 @@ class _Panels:
         loop = For(first, extent, inner, step=f"max(1, {rows})", each=each)
         at_once = Assign(rows, together, dtype="int64")
         return [*_plain(front), at_once, *arrays, loop, *_plain(behind)]
+
+    def _write_over(self, group: Sequence[_Item], few: Collection[str]) -> None:
+        """Let loops write over what they read for the last time, as ``reuse`` does elsewhere."""
+        for place, item in enumerate(group):
+            if not isinstance(item.statement, For):
+                continue
+            before = {n for other in group[:place] for n in other.touched}
+            behind = {self._root(n) for other in group[place + 1 :] for n in other.touched}
+            for new in sorted(item.made & set(few) - before - set(self.aliases)):
+                for old in sorted(item.touched & set(few) & before):
+                    alike = self._kind(old) == self._kind(new) and self._root(old) not in behind
+                    if alike and in_one_breath(item.statement, old, new):
+                        self.aliases[new] = old
+                        break
+
+    def _kind(self, name: str) -> tuple[str, tuple[str, ...]]:
+        return self._dtype(name), self.shapes[name]
 
     def _room(self, name: str, rows: str, few: Collection[str]) -> Any:
         """An array of some rows; it may lie where another one did whose use was over."""
@@ -305,10 +324,16 @@ def _meet(first: _Item, second: _Item) -> bool:
 
 
 def _shares(group: Sequence[_Item]) -> bool:
-    """Whether a matrix is read by several products, by one that sums over rows among them."""
+    """Whether rows are used again while they are in the cache.
+
+    Either a matrix is read by several products, by one that sums over rows among them, or something
+    is computed with the rows of a product.
+    """
     products = [item.product for item in group if item.product]
     summed = {n for kind, _, *operands in products if kind == "gemm_tn" for n in operands}
-    return any(a in summed for kind, _, a, _ in products if kind != "gemm_tn")
+    made = {out for kind, out, *_ in products if kind != "gemm_tn"}
+    again = any(a in summed for kind, _, a, _ in products if kind != "gemm_tn")
+    return again or any(not item.product and item.reads & made for item in group)
 
 
 def _makes_room(item: _Item) -> bool:

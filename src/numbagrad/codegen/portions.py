@@ -101,20 +101,16 @@ class _Splitter:
         elsewhere = [s for s in self.program.body if s is not loop]
         results = {name for name, _, _ in self.program.results}
         blocks = isinstance(loop.step, str)
-        unset = {s.name for s in elsewhere if isinstance(s, Allocate) and s.fill is None}
-        used = _reads(elsewhere) | results
-        again = [
-            s
-            for s in elsewhere
-            if blocks and isinstance(s, Assign) and s.text in unset and s.name not in used
-        ]
-        used = _reads([s for s in elsewhere if s not in again]) | results
-        return [
-            s
-            for s in elsewhere
-            if (isinstance(s, Allocate) and s.fill is None and s.name not in used
-                and (blocks or not _by_row(loop, s.name))) or s in again
-        ]  # fmt: skip
+        room = [s for s in elsewhere if isinstance(s, Allocate) and s.fill is None]
+        again = _same_memory(elsewhere, {s.name for s in room}) if blocks else []
+        while True:
+            used = _reads([s for s in elsewhere if s not in again]) | results
+            others = [s for s in again if s.name not in used]
+            if len(others) == len(again):
+                break
+            again = others
+        free = [s for s in room if s.name not in used and (blocks or not _by_row(loop, s.name))]
+        return [*free, *again]
 
     def _apart(self, loop: RowLoop) -> bool:
         """Whether what the loop writes is no other array's memory under a second name."""
@@ -225,6 +221,16 @@ class _Splitter:
 
     def _is_taken(self, name: str, sets: set[str]) -> bool:
         return name not in sets and name not in BUILT_IN
+
+
+def _same_memory(body: Sequence[Any], arrays: set[str]) -> list[Any]:
+    """The statements that give arrays another name, or such a name one more."""
+    found: list[Any] = []
+    for statement in body:
+        if isinstance(statement, Assign) and statement.text in arrays:
+            found.append(statement)
+            arrays = arrays | {statement.name}
+    return found
 
 
 def _of_portion(loop: For, scratch: list[Any], count: str) -> tuple[For, list[Any]]:

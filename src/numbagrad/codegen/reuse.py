@@ -31,7 +31,7 @@ from .program import (
 )
 from .rows import right_sides
 
-__all__ = ["reused"]
+__all__ = ["in_one_breath", "reused"]
 
 #: Kernels whose results are surely new, and which keep none of their arguments.
 _FRESH = "blas."
@@ -65,7 +65,7 @@ def reused(program: Program) -> Program:
             continue
         for old in sorted(touched[loop] - kept - {new}):
             same = last[old] == loop and shapes.get(old) == shapes[new]
-            if same and shown.get(old, loop) >= loop and _in_one_breath(reader, old, new):
+            if same and shown.get(old, loop) >= loop and in_one_breath(reader, old, new):
                 body[place] = Assign(new, old)
                 last[old] = len(body)
                 break
@@ -159,7 +159,7 @@ def _shown(statement: Any) -> Sequence[str]:
     return []
 
 
-def _in_one_breath(loop: For, old: str, new: str) -> bool:
+def in_one_breath(loop: For, old: str, new: str) -> bool:
     """Whether each element of ``old`` is read only in the iteration that stores it in ``new``."""
     variables: list[str] = []
     body: Sequence[Any] = [loop]

@@ -78,6 +78,8 @@ def gemm_tn_add(c, a, b):
 #: A block of rows has about so many numbers, and its product takes about so many multiplications:
 #: OpenBLAS copies no operand for so few. Where the second operand is larger, blocks do not pay.
 _BLOCK, _WORK, _LARGE = 16384, 1 << 19, 1 << 16
+#: Nor do they pay for large products of more columns than this, which BLAS shares out.
+_COLUMNS, _SHARED = 32, 1 << 28
 
 
 @kernel
@@ -88,7 +90,7 @@ def rows_at_once(rows, width, columns):
     ``codegen.panels``.
     """
     each = max(1, width * columns)
-    if each > _LARGE:
+    if each > _LARGE or (columns > _COLUMNS and rows * each > _SHARED):
         return rows
     return min(rows, max(32, min(512, min(_BLOCK // max(1, width), _WORK // each))))
 
