@@ -195,6 +195,19 @@ def test_numba_takes_the_same_text():
     np.testing.assert_allclose(f(X_, W_), X_.T @ (X_ @ W_) ** 2, rtol=1e-12)
 
 
+def test_an_array_that_is_filled_before_its_rows_are_written():
+    X, W = T.dmatrix("X"), T.dmatrix("W")
+    z = T.dot(X, W)
+    wide = T.set_subtensor(T.zeros((z.shape[0], 7))[:, :3], T.tanh(z))
+    wide = T.inc_subtensor(wide[:, 2], z[:, 0])
+    f = ng.function([X, W], [T.dot(X.T, wide), T.dot(wide, T.ones((7, 2)))])
+    X_, W_ = RNG.normal(size=(1300, 5)), RNG.normal(size=(5, 3))
+    wide_ = np.zeros((1300, 7))
+    wide_[:, :3] = np.tanh(X_ @ W_)
+    wide_[:, 2] += X_ @ W_[:, 0]
+    agree(f(X_, W_), [X_.T @ wide_, wide_ @ np.ones((7, 2))])
+
+
 def test_each_portion_has_arrays_of_its_own():
     X, W, V = (T.dmatrix(name) for name in "XWV")
     h = T.tanh(T.dot(X, W))

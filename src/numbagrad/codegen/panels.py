@@ -228,7 +228,10 @@ class _Panels:
         ahead = [*self.items[:start], *before]
         others = {n for i in (*ahead, *behind) if not _makes_room(i) for n in i.touched}
         made = [n for item in group for n in sorted(item.made)]
-        few = dict.fromkeys(n for n in made if n not in others | self.results)
+        # What is filled once keeps what no row writes: a block would keep that of other rows.
+        room = [i.statement for i in self.items if _makes_room(i) and i.statement.fill is None]
+        unset = {s.name for s in room} - others - self.results
+        few = dict.fromkeys(n for n in made if n in unset)
         sums = [n for item in group if item.product for n in item.sums]
         known = {name for name, _, _ in self.program.parameters} | set(self.program.namespace)
         names = Names(frozenset(known | {n for i in self.items for n in i.writes}))
