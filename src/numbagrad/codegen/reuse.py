@@ -118,6 +118,7 @@ def _made_there(program: Program, body: list[Any], at: int, store: Any) -> list[
         or len(whole.shape) != 1
         or not needed <= ready
         or any({old, source} & _mentioned(s) for s in (*rest, *body[at + 1 :]))
+        or any(source in _mentioned(s) for k, s in enumerate(body[:at]) if k != views[0])
         or old in _first_shown([s for k, s in enumerate(body[:at]) if k != views[0]])
     ):
         return None
