@@ -134,3 +134,13 @@ def test_a_view_that_another_loop_reads_before_is_not_left_out():
     e = T.exp(x)
     outputs = [e.reshape((3, 1)), T.concatenate([e.ravel(), y])]
     same([x, y], outputs, [np.zeros((1, 3)), np.ones(2)])
+
+
+@pytest.mark.parametrize("cap", [4, 8, 12, 20])
+@pytest.mark.parametrize("rows", [2, 70])
+def test_parts_of_loops_that_are_printed_twice_hand_sums_over(cap, rows):
+    x = T.dmatrix("x")
+    top = T.max(x, axis=1, keepdims=True)
+    weights = T.exp(T.sin(x) * x - top) * T.cos(x + top) ** 2
+    outputs = [T.log(T.sum(weights, axis=1)) + top[:, 0], T.sum(T.exp(x) * top)]
+    same([x], outputs, [np.sin(np.arange(3.0 * rows)).reshape(rows, 3)], cap)

@@ -100,9 +100,10 @@ class _Outliner:
         parameters = [name for name, _, _ in program.parameters]
         self.locals = {*_sets_all(program.body), *parameters}
         self.names = Names(frozenset(self.locals | set(program.namespace)))
-        self.dtypes = {
-            s.name: s.dtype for s in walk(program.body) if isinstance(s, Assign) and s.dtype
-        }
+        # A number that is set in several places, or added to, has no one value to fetch later.
+        set_by = [s for s in walk(program.body) if isinstance(s, Assign)]
+        times = Counter(s.name for s in set_by)
+        self.dtypes = {s.name: s.dtype for s in set_by if s.dtype and times[s.name] == 1}
 
     def run(self) -> tuple[list[Part], list[Any]]:
         """The parts and what is left."""
