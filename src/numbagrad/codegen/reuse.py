@@ -99,6 +99,8 @@ def _made_there(program: Program, body: list[Any], at: int, store: Any) -> list[
     if not isinstance(store, Store) or store.index != (loop.variable,) or store.update:
         return None
     target, source = store.array, store.text.removesuffix(f"[{loop.variable}]")
+    if not source.isidentifier():  # more than a copy; most are
+        return None
     views = [k for k in range(at) if isinstance(body[k], Assign) and body[k].name == source]
     text = body[views[0]].text if len(views) == 1 else ""
     old = text.removesuffix(".reshape(-1)")
