@@ -218,7 +218,17 @@ class _Panels:
                 behind.append(item)
             else:
                 before.append(item)
-        return before, group, behind
+        return self._with_late_rooms(before, group, behind)
+
+    def _with_late_rooms(
+        self, before: list[_Item], group: list[_Item], behind: list[_Item]
+    ) -> tuple[list[_Item], list[_Item], list[_Item]]:
+        """The same, but what only comes behind the loop has its memory from there on."""
+        early = {n for i in (*before, *group) if not _makes_room(i) for n in i.touched}
+        late = [i for i in before if _makes_room(i) and i.statement.name not in early]
+        place = {id(item): k for k, item in enumerate(self.items)}
+        first = [i for i in before if not any(i is other for other in late)]
+        return first, group, sorted([*late, *behind], key=lambda item: place[id(item)])
 
     # -- printing --------------------------------------------------------------------------
 
@@ -254,7 +264,23 @@ class _Panels:
         each = f"{_largest(widths)} * {_largest(columns)}"
         loop = For(first, extent, inner, step=f"max(1, {rows})", each=each)
         at_once = Assign(rows, together, dtype="int64")
-        return [*_plain(front), at_once, *arrays, loop, *_plain(behind)]
+        ordered = [*self.items[:start], *behind]
+        ahead, after = (self._in_old_memory(part, ordered, few) for part in (front, behind))
+        return [*ahead, at_once, *arrays, loop, *after]
+
+    def _in_old_memory(
+        self, items: Sequence[_Item], ordered: Sequence[_Item], few: Collection[str]
+    ) -> list[Any]:
+        """Statements; arrays of those that kept their order in the memory that they had before."""
+        kept = {id(item) for item in ordered}
+        made: list[Any] = []
+        for item in items:
+            old = self.aliases.get(item.statement.name, "") if _makes_room(item) else ""
+            if old and old not in few and id(item) in kept:
+                made.append(Assign(item.statement.name, old))
+            else:
+                made += _plain([item])
+        return made
 
     def _write_over(self, group: Sequence[_Item], few: Collection[str]) -> None:
         """Let loops write over what they read for the last time, as ``reuse`` does elsewhere."""
