@@ -56,7 +56,8 @@ def in_columns(program: Program) -> Program:
 def _eligible(loop: Any, namespace: Mapping[str, Any]) -> bool:
     """Whether it is a loop over rows with loops along them, of the simplest statements only.
 
-    An elementary function is computed along the rows: without one there is little to gain.
+    An elementary function is computed along the rows, and a number of each row is made of all its
+    elements: without these there is little to gain.
     """
     if not isinstance(loop, For) or loop.step != 1:
         return False
@@ -74,6 +75,9 @@ def _eligible(loop: Any, namespace: Mapping[str, Any]) -> bool:
     if extent in (loop.variable, *assigned(loop.body)):
         return False
     if extent.isdigit() and int(extent) > COLUMNS:
+        return False
+    of_row = {s.name for s in loop.body if isinstance(s, Assign)}
+    if not of_row & {n for along in inner for n in assigned(along.body)}:
         return False
     texts = [text for along in inner for s in along.body for text in right_sides(s)]
     called = {name for text in texts for name in _CALL.findall(text)} - set(EXTREMES)
