@@ -4,9 +4,14 @@ Each row is a smooth function, what is left of an elementary one when its leadin
 away, on the interval to which arguments are reduced. It is interpolated at the Chebyshev points of
 the interval in arithmetic of 60 digits, which comes within a small factor of the best polynomial
 (Powell, "On the maximum errors of polynomial approximations", 1967), and the coefficients are
-rounded to double precision. The reductions are those of Cody and Waite, "Software Manual for the
+rounded to double precision. For single precision the sum of squares at four times as many such
+points is made least, weighted as the error weighs in the result; a coefficient is rounded, and
+those of higher powers are found anew beside it, so that they make up for what it lost. The
+reductions are those of Cody and Waite, "Software Manual for the
 Elementary Functions", 1980, and Muller, "Elementary Functions", 2016.
 """
+
+import struct
 
 from mpmath import mp
 
@@ -32,16 +37,37 @@ def _series(term, count=60):
     return lambda x: mp.fsum(term(n) * x**n for n in range(count))
 
 
+def _beyond(f, count):
+    """What a function has beyond its first Taylor terms at 0, divided by the power of the next."""
+    terms = mp.taylor(f, 0, count + 40)
+
+    def rest(x):
+        if abs(x) < 0.05:
+            return horner(terms[count:], x)
+        return (f(x) - horner(terms[:count], x)) / x**count
+
+    return rest
+
+
+def _over_root(f):
+    """``f(x) / x`` of an odd function, as one of ``u = x**2``, for `_beyond`."""
+    return lambda u: f(mp.sqrt(u)) / mp.sqrt(u) if u else mp.mpf(1)
+
+
 def _erfcx_far(t):
     """``exp(x**2) erfc(x)`` of ``x`` for ``t = (x - 4) / (x + 4)``."""
     x = 4 * (1 + t) / (1 - t)
     return mp.exp(x * x) * mp.erfc(x)
 
 
-def _erfcx(t):
-    """``(1 + 2x) exp(x**2) erfc(x)`` of ``x`` for ``t = (x - 4) / (x + 4)``."""
-    x = 4 * (1 + t) / (1 - t)
-    return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+def _erfcx(middle):
+    """``(x + m) exp(x**2) erfc(x)`` of ``x`` for ``t = (x - m) / (x + m)``."""
+
+    def near(t):
+        x = middle * (1 + t) / (1 - t)
+        return (x + middle) * mp.exp(x * x) * mp.erfc(x)
+
+    return near
 
 
 def _erfinv(w):
@@ -122,24 +148,15 @@ FITS = {
     "ASIN": (*_ASIN, 14),
     "ASIN_SINGLE": (*_ASIN, 7),
     "ERF": (*_ERF, 15),
-    "ERF_SINGLE": (*_ERF, 8),
+    "ERF_NEAR": (_ERF[0], 0, mp.mpf("0.2501"), 11),
     "ERF_FAR": (_erfcx_far, mp.mpf("-0.6001"), mp.mpf("0.2001"), 17),
-    "ERF_FAR_SINGLE": (_erfcx_far, mp.mpf("-0.6001"), mp.mpf("0.2001"), 9),
-    "ERFCX": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.76"), 25),
-    "ERFCX_SINGLE": (_erfcx, mp.mpf("-0.7778"), mp.mpf("0.5"), 11),
+    "ERFCX": (_erfcx(2), mp.mpf("-0.6001"), mp.mpf("0.8638"), 24),
     "ERFINV": (*_ERFINV, 25),
-    "ERFINV_SINGLE": (*_ERFINV, 14),
     "ERFINV_FAR": (
         lambda t: _erfinv((t + mp.mpf("4.275")) ** 2),
         mp.mpf("-1.776"),
         mp.mpf("1.776"),
         30,
-    ),
-    "ERFINV_FAR_SINGLE": (
-        lambda t: _erfinv((t + mp.mpf("3.3")) ** 2),
-        mp.mpf("-0.81"),
-        mp.mpf("0.81"),
-        11,
     ),
     "LGAMMA": (*_LGAMMA, 23),
     "LGAMMA_SINGLE": (*_LGAMMA, 12),
@@ -154,6 +171,44 @@ FITS = {
     "TRIGAMMA_FAR": (*_TRIGAMMA_FAR, 21),
     "TRIGAMMA_FAR_SINGLE": (*_TRIGAMMA_FAR, 7),
 }
+
+
+def _erfc_root(t):
+    """The fourth root of ``erfc(t + 5/2)``."""
+    return mp.sqrt(mp.sqrt(mp.erfc(t + mp.mpf("2.5"))))
+
+
+_ROOT = mp.sqrt(2) * mp.mpf("1.0001")
+#: For single precision: function, interval, number of coefficients, weight of an error.
+FLOATS = {
+    "EXP_FLOAT": (_beyond(mp.exp, 2), -_HALF, _HALF, 5, lambda r: r * r * mp.exp(-r)),
+    "EXP2_FLOAT": (
+        _beyond(lambda r: mp.mpf(2) ** r, 1), mp.mpf("-0.5"), mp.mpf("0.5"), 6,
+        lambda r: r * mp.mpf(2) ** -r,
+    ),
+    "LOG_FLOAT": (_beyond(mp.log1p, 3), 1 / _ROOT - 1, _ROOT - 1, 8, lambda f: f * f),
+    "TANH_FLOAT": (_beyond(_over_root(mp.tanh), 1), 0, mp.mpf("0.625") ** 2, 5, lambda u: u),
+    "ASINH_FLOAT": (_beyond(_over_root(mp.asinh), 1), 0, 1, 9, lambda u: u),
+    "ASINH_FAR_FLOAT": (
+        _beyond(lambda v: mp.log((1 + mp.sqrt(1 + v)) / 2), 1), 0, 1, 8, lambda v: v
+    ),
+    "ERFCX_FLOAT": (
+        _erfcx(mp.mpf("1.5")), mp.mpf("-0.5001"), mp.mpf("0.7415"), 12,
+        lambda t: 1 / _erfcx(mp.mpf("1.5"))(t),
+    ),
+    "ERFINV_FLOAT": (
+        lambda t: (_erfinv(t + 1.75) - mp.sqrt(mp.pi) / 2) / (t + 1.75),
+        mp.mpf("-1.75"), mp.mpf("1.75"), 8, lambda t: (t + 1.75) / _erfinv(t + 1.75),
+    ),
+    "ERFINV_FAR_FLOAT": (
+        lambda t: _erfinv((t + 2.5) ** 2), mp.mpf("-0.63"), mp.mpf("1.59"), 13,
+        lambda t: 1 / _erfinv((t + 2.5) ** 2),
+    ),
+    "ERF_FLOAT": (*_ERF, 7, lambda u: 1),
+    "ERF_FAR_FLOAT": (
+        _erfc_root, mp.mpf("-1.5"), mp.mpf("1.43"), 10, lambda t: 4 * _erfc_root(t) ** 3
+    ),
+}  # fmt: skip
 #: Single numbers.
 NUMBERS = {"LGAMMA_MIDDLE": _MIDDLE}
 
@@ -168,6 +223,21 @@ def fit(f, a, b, count):
     points = chebyshev_points(mp.mpf(a), mp.mpf(b), count)
     matrix = mp.matrix([[x**k for k in range(count)] for x in points])
     return [float(c) for c in mp.lu_solve(matrix, mp.matrix([f(x) for x in points]))]
+
+
+def fit_floats(f, a, b, count, weight):
+    """Coefficients that are numbers of single precision, from the constant one on."""
+    points = chebyshev_points(mp.mpf(a), mp.mpf(b), 4 * count)
+    weights, values = [weight(x) for x in points], [f(x) for x in points]
+    made = []
+    for first in range(count):
+        matrix = mp.matrix(
+            [[w * x**k for k in range(first, count)] for x, w in zip(points, weights)]
+        )
+        rest = [w * (y - horner(made, x)) for x, y, w in zip(points, values, weights)]
+        lowest = mp.lu_solve(matrix.T * matrix, matrix.T * mp.matrix(rest))[0]
+        made.append(struct.unpack("f", struct.pack("f", float(lowest)))[0])
+    return made
 
 
 def largest_error(f, a, b, coefficients):
@@ -189,6 +259,8 @@ def text():
     lines += [f"{name} = {float(value)!r}" for name, value in NUMBERS.items()]
     for name, row in FITS.items():
         lines += [f"{name} = (", *(f"    {c!r}," for c in fit(*row)), ")"]
+    for name, row in FLOATS.items():
+        lines += [f"{name} = (", *(f"    {c!r}," for c in fit_floats(*row)), ")"]
     return "\n".join(lines) + "\n"
 
 

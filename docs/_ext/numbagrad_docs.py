@@ -196,7 +196,10 @@ class FunctionAccuracy(_Generated):
         yield "     - float32, ulp"
         bounds = sorted({(f.ulps("float64"), f.ulps("float32")) for f in FUNCTIONS.values()})
         for double, single in bounds:
-            names = [n for n, f in FUNCTIONS.items() if f.ulps("float64") == double]
+            both = double, single
+            names = [
+                n for n, f in FUNCTIONS.items() if (f.ulps("float64"), f.ulps("float32")) == both
+            ]
             yield f"   * - {', '.join(names)}"
             yield f"     - {double:g}"
             yield f"     - {single:g}"

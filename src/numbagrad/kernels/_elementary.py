@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from ..records import record
-from . import _angles, _errors, _exponentials, _gammas, _logarithms, _powers
+from . import _angles, _errors, _exponentials, _gammas, _logarithms, _powers, _singles
 from ._ir import Body, Value, function_text, narrowed, widened
 
 __all__ = [
@@ -54,7 +54,11 @@ class Kernel:
     ----------
     name : str
     write : callable
-        ``write(*values, single)``: the value of the result.
+        ``write(*values, single)``: the value of the result, in double precision; good enough to be
+        rounded to single precision, if no more is asked for.
+    narrow : callable or None
+        ``narrow(*values)``: the same in single precision throughout, which is used where there is
+        one.
     arity : int
     rare : callable or None
         ``rare(x)``: which arguments are served out of line.
@@ -68,6 +72,7 @@ class Kernel:
     arity: int = 1
     rare: Callable[[Value], Value] | None = None
     far: Callable[[Value, Value], Value] | None = None
+    narrow: Callable[..., Value] | None = None
 
 
 def _rest_text(kernel: Kernel, lanes: int, declared: dict[str, str]) -> str:
@@ -139,6 +144,8 @@ def _rest(kernel: Kernel, declared: dict[str, str]) -> list[str]:
 
 def _written(kernel: Kernel, single: bool, body: Body, attributes: str) -> Value:
     """Write a function; ``attributes`` are those of the call for rare arguments."""
+    if single and kernel.narrow is not None:
+        return kernel.narrow(*body.parameters)
     values = [widened(p) for p in body.parameters] if single else body.parameters
     made = kernel.write(*values, single)
     if kernel.rare is not None:
@@ -262,22 +269,23 @@ def called_attribute(name: str, single: bool, widths: Sequence[int]) -> str:
 KERNELS = {
     kernel.name: kernel
     for kernel in (
-        Kernel("exp", _exponentials.exp),
-        Kernel("exp2", _exponentials.exp2),
+        Kernel("exp", _exponentials.exp, narrow=_singles.exp),
+        Kernel("exp2", _exponentials.exp2, narrow=_singles.exp2),
         Kernel("expm1", _exponentials.expm1),
         Kernel("sinh", _exponentials.sinh),
         Kernel("cosh", _exponentials.cosh),
-        Kernel("tanh", _exponentials.tanh),
-        Kernel("sigmoid", _exponentials.sigmoid),
-        Kernel("softplus", _exponentials.softplus),
+        Kernel("tanh", _exponentials.tanh, narrow=_singles.tanh),
+        Kernel("sigmoid", _exponentials.sigmoid, narrow=_singles.sigmoid),
+        Kernel("softplus", _exponentials.softplus, narrow=_singles.softplus),
         Kernel("log1mexp", _exponentials.log1mexp),
-        Kernel("logaddexp", _exponentials.logaddexp, 2),
-        Kernel("log", _logarithms.log),
-        Kernel("log2", _logarithms.log2),
-        Kernel("log10", _logarithms.log10),
-        Kernel("log1p", _logarithms.log1p),
-        Kernel("arcsinh", _logarithms.arcsinh),
-        Kernel("arccosh", _logarithms.arccosh),
+        Kernel("logit", _logarithms.logit, narrow=_singles.logit),
+        Kernel("logaddexp", _exponentials.logaddexp, 2, narrow=_singles.logaddexp),
+        Kernel("log", _logarithms.log, narrow=_singles.log),
+        Kernel("log2", _logarithms.log2, narrow=_singles.log2),
+        Kernel("log10", _logarithms.log10, narrow=_singles.log10),
+        Kernel("log1p", _logarithms.log1p, narrow=_singles.log1p),
+        Kernel("arcsinh", _logarithms.arcsinh, narrow=_singles.arcsinh),
+        Kernel("arccosh", _logarithms.arccosh, narrow=_singles.arccosh),
         Kernel("arctanh", _logarithms.arctanh),
         Kernel("sin", _angles.sin, rare=_angles.is_far),
         Kernel("cos", _angles.cos, rare=_angles.is_far),
@@ -287,10 +295,10 @@ KERNELS = {
         Kernel("arctan", _angles.arctan),
         Kernel("arctan2", _angles.arctan2, 2),
         Kernel("power", _powers.power, 2),
-        Kernel("erf", _errors.erf),
-        Kernel("erfc", _errors.erfc),
+        Kernel("erf", _errors.erf, narrow=_singles.erf),
+        Kernel("erfc", _errors.erfc, narrow=_singles.erfc),
         Kernel("erfcx", _errors.erfcx),
-        Kernel("erfinv", _errors.erfinv),
+        Kernel("erfinv", _errors.erfinv, narrow=_singles.erfinv),
         Kernel("gammaln", _gammas.gammaln, rare=_gammas.is_negative, far=_gammas.gammaln_below),
         Kernel("digamma", _gammas.digamma, rare=_gammas.is_negative, far=_gammas.digamma_below),
         Kernel("trigamma", _gammas.trigamma, rare=_gammas.is_negative, far=_gammas.trigamma_below),

@@ -57,13 +57,6 @@ def expm1_near(r: Value, low: Value | float, single: bool) -> Value:
     return r + muladd(r * r, polynomial(r, c.EXP), low)
 
 
-def _exp_of(x: Value, single: bool) -> tuple[Value, Value]:
-    """``(n, p)`` with ``exp(x) = 2**n p``, ``p`` nearly exact."""
-    n = muladd(x, LOG2_E, MAGIC) - MAGIC
-    r = muladd(n, -LN2_LOW, muladd(n, -LN2_HIGH, x))
-    return n, 1.0 + expm1_near(r, 0.0, single)
-
-
 def _exp_parts(x: Value, single: bool) -> tuple[Value, Value]:
     """``(n, q)`` with ``exp(x) = 2**n (1 + q)``."""
     n, r, low = _reduced(x)
@@ -79,28 +72,32 @@ def scaled(p: Value, n: Value) -> Value:
 
 def exp(x: Value, single: bool) -> Value:
     """``e**x``."""
-    if single:
-        n, p = _exp_of(clamp(x, -120.0, 120.0), single)
-        return p * power_of_two(n)
-    n, p = _exp_of(clamp(x, -746.0, 710.0), single)
-    return scaled(p, n)
+    bound = clamp(x, -746.0, 710.0)
+    n = muladd(bound, LOG2_E, MAGIC) - MAGIC
+    r = muladd(n, -LN2_LOW, muladd(n, -LN2_HIGH, bound))
+    return scaled(1.0 + expm1_near(r, 0.0, single), n)
+
+
+def exp_pair_parts(high: Value, low: Value) -> tuple[Value, Value]:
+    """``(n, q)`` with ``exp(high + low) = 2**n (1 + q)``, the first from -746 to 710."""
+    n, near, rest = _reduced(high)
+    rest = rest + low
+    r = near + rest
+    rest = rest - (r - near)
+    return n, expm1_near(r, muladd(rest, r, rest), False)
 
 
 def exp_pair(high: Value, low: Value) -> Value:
     """``exp(high + low)`` of a number in two parts, the first at most some 1000."""
-    n, near, rest = _reduced(clamp(high, -746.0, 710.0))
-    rest = rest + low
-    r = near + rest
-    rest = rest - (r - near)
-    return scaled(1.0 + expm1_near(r, muladd(rest, r, rest), False), n)
+    n, q = exp_pair_parts(clamp(high, -746.0, 710.0), low)
+    return scaled(1.0 + q, n)
 
 
 def exp2(x: Value, single: bool) -> Value:
     """``2**x``."""
-    bound = clamp(x, -170.0, 150.0) if single else clamp(x, -1077.0, 1025.0)
+    bound = clamp(x, -1077.0, 1025.0)
     n = rint(bound)
-    q = expm1_near((bound - n) * LN2, 0.0, single)
-    return (1.0 + q) * power_of_two(n) if single else scaled(1.0 + q, n)
+    return scaled(1.0 + expm1_near((bound - n) * LN2, 0.0, single), n)
 
 
 def _expm1_over(x: Value, halves: int, single: bool) -> Value:
@@ -131,7 +128,7 @@ def _sinh(a: Value) -> Value:
     half = 2.0 * quarter
     # (e + e / (1 + e)) / 2 with e / 2 = half; inf / inf is avoided.
     other = half / muladd(select(half > 1e300, 1e300, half), 2.0, 1.0)
-    return half + other
+    return select(a < 2.0**-27, a, half + other)  # a quarter of a subnormal number is none
 
 
 def cosh(x: Value, single: bool) -> Value:
@@ -144,28 +141,35 @@ def cosh(x: Value, single: bool) -> Value:
 
 def tanh(x: Value, single: bool) -> Value:
     """Hyperbolic tangent."""
-    # tanh(a) = e / (e + 2) with e = exp(2a) - 1; beyond 22 it is 1.
-    n, r, low = _reduced(clamp(2.0 * abs(x), 0.0, 44.0))
+    # With e = exp(2a): (e - 1) / (e + 1), and 1 - 2 / (e + 1) from where its rounding is less.
+    a = abs(x)
+    bound = select(a > 22.0, 44.0, 2.0 * a)
+    n = muladd(bound, LOG2_E, MAGIC) - MAGIC
+    high = muladd(n, -LN2_HIGH, bound)
+    r = muladd(n, -LN2_LOW, high)
+    q = expm1_near(r, muladd(n, -LN2_LOW, high - r), single)
     s = power_of_two(n)
-    tail = muladd(r * r, polynomial(r, c.EXP_SINGLE if single else c.EXP), muladd(low, r, low))
-    q = r + tail
-    e = muladd(s, q, s - 1.0)
-    below = e + 2.0
-    if single:
-        return copysign(e / below, x)
-    # What the roundings of e, of e + 2 and of the quotient took away.
-    e_low = muladd(s, tail - (q - r), muladd(s, q, (s - 1.0) - e))
-    below_low = e - (below - 2.0)
-    inverse = 1.0 / below
-    y = e * inverse
-    rest = muladd(-y, below, e) + muladd(-y, below_low + e_low, e_low)
-    return copysign(muladd(rest, inverse, y), x)
+    more = s + 1.0
+    below = muladd(s, q, more)
+    near = a < 0.35
+    y = select(near, muladd(s, q, s - 1.0), 2.0) / below
+    # What rounding took from a divisor between 2 and 3, over it.
+    lost = muladd(s, q, more - below)
+    return copysign(select(near, muladd(y * lost, -0.43, y), 1.0 - y), x)
 
 
 def sigmoid(x: Value, single: bool) -> Value:
     """``1 / (1 + exp(-x))``, exact to rounding at both ends."""
-    small = exp(-abs(x), single)
-    return select(x < 0.0, small, 1.0) / (1.0 + small)
+    return over_one_plus(x, exp(-abs(x), single))
+
+
+def over_one_plus(x: Value, small: Value) -> Value:
+    """The sigmoid of ``x`` from ``exp(-abs(x))``."""
+    below = 1.0 + small
+    y = select(x < 0.0, small, 1.0) / below
+    # What rounding took from the divisor, over it: 1 / d is near 1.457 - d / 2 from 1 to 2.
+    lost = small - (below - 1.0)
+    return muladd(-(y * lost), muladd(below, -0.5, 1.457), y)
 
 
 def softplus(x: Value, single: bool) -> Value:

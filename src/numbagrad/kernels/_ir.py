@@ -29,17 +29,19 @@ __all__ = [
     "floats",
     "fma",
     "function_text",
+    "like",
     "muladd",
     "narrowed",
     "polynomial",
     "rint",
     "select",
     "sqrt",
+    "whole",
     "widened",
 ]
 
-_SCALARS = {"f": "double", "s": "float", "i": "i64", "b": "i1"}
-_INTRINSIC_SUFFIX = {"f": "f64", "s": "f32", "i": "i64"}
+_SCALARS = {"f": "double", "s": "float", "i": "i64", "h": "i32", "b": "i1"}
+_INTRINSIC_SUFFIX = {"f": "f64", "s": "f32", "i": "i64", "h": "i32"}
 
 
 class Body:
@@ -102,7 +104,10 @@ class Body:
 
 
 class Value:
-    """A number in code: ``f`` is a double, ``s`` a float, ``i`` a 64-bit integer, ``b`` a bit."""
+    """A number in code, by its kind.
+
+    ``f`` is a double, ``s`` a float, ``i`` and ``h`` integers of their sizes, ``b`` a bit.
+    """
 
     __slots__ = ("body", "kind", "name")
     __hash__ = None  # type: ignore[assignment]
@@ -152,7 +157,7 @@ class Value:
         return self._binary("div", other, swapped=True)
 
     def __neg__(self) -> Value:
-        if self.kind == "i":
+        if self.kind in "ih":
             return 0 - self
         return self.body.emit(f"fneg {self.body.type(self.kind)} {self.name}", self.kind)
 
@@ -207,13 +212,23 @@ def _cast(word: str, x: Value, kind: str) -> Value:
 
 
 def bits(x: Value) -> Value:
-    """The bits of a double as an integer."""
-    return _cast("bitcast", x, "i")
+    """The bits of a float as an integer of its size."""
+    return _cast("bitcast", x, {"f": "i", "s": "h"}[x.kind])
 
 
 def floats(x: Value) -> Value:
-    """The double that has these bits."""
-    return _cast("bitcast", x, "f")
+    """The float that has these bits."""
+    return _cast("bitcast", x, {"i": "f", "h": "s"}[x.kind])
+
+
+def whole(x: Value) -> Value:
+    """A 32-bit integer as a ``float``."""
+    return _cast("sitofp", x, "s")
+
+
+def like(x: Value, number: float) -> Value:
+    """A number of the kind of ``x``."""
+    return x.body.constant(number, x.kind)
 
 
 def widened(x: Value) -> Value:

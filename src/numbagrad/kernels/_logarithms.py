@@ -9,7 +9,7 @@ the logarithm function in IEEE floating-point arithmetic", 1990.
 from __future__ import annotations
 
 from . import _coefficients as c
-from ._ir import Value, bits, copysign, floats, muladd, polynomial, select, sqrt
+from ._ir import Value, bits, copysign, floats, like, muladd, polynomial, select, sqrt
 
 __all__ = [
     "LN2_PARTS",
@@ -22,6 +22,7 @@ __all__ = [
     "log1p_small",
     "log2",
     "log10",
+    "logit",
     "parts",
     "split_all",
 ]
@@ -118,6 +119,27 @@ def log10(x: Value, single: bool) -> Value:
     """The logarithm to base 10."""
     unit = 0.30102999566361177, 3.694239077158931e-13
     return _based(x, single, 0.4342944818781689, 2.5082946711645275e-11, unit)
+
+
+def logit(x: Value, single: bool) -> Value:
+    """``log(x / (1 - x))``; infinite at 0 and 1, NaN beyond."""
+    high = x > 0.5
+    a = select(high, 1.0 - x, x)  # exact
+    # The quotient is 2**k (1 + f); for k of 0 and -1, f is found from differences without error.
+    zero, near = a > 0.4142135623730950, a > 0.2612038749637414
+    twice = muladd(a, 2.0, -1.0)
+    below = 1.0 - a
+    quotient = select(zero, twice, select(near, twice + a, a)) / below
+    # What rounding took from the divisor, over it: 1 / d is near 2.914 - 2 d from 1/2 to 1.
+    lost = (1.0 - below) - a
+    quotient = muladd(-(quotient * lost), muladd(below, -2.0, 2.914), quotient)
+    k, m = split_all(quotient, single)
+    f = select(near, quotient, m - 1.0)
+    k = select(near, select(zero, like(a, 0.0), -1.0), k)
+    h, r = parts(f, single)
+    made = muladd(k, _LN2_HIGH, f - (h - muladd(k, _LN2_LOW, r)))
+    made = select(a > 0.0, made, select(a.equals(0.0), like(a, -INF), NAN))
+    return select(high, -made, made)
 
 
 def one_plus_small(x: Value) -> tuple[Value, Value]:

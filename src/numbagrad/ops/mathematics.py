@@ -587,8 +587,7 @@ class Logit(Elementwise):
         return np.where(np.abs(x - 0.5) < 0.25, middle, np.log(x / (1 - x)))
 
     def template(x):
-        # Near 1/2 the logarithm would be one of nearly 1; 2x - 1 is exact there.
-        return 2.0 * np.arctanh(2.0 * x - 1.0) if x > 0.25 and x < 0.75 else np.log(x / (1.0 - x))
+        return elementary.logit(x)
 
     def partials(y, x):
         return [1 / (x * (1 - x))]
