@@ -288,6 +288,6 @@ def erfinv(x: Value) -> Value:
     first, second = c.ERFINV_FAR_FLOAT[:2]
     tail = root * muladd(root, polynomial(root, c.ERFINV_FAR_FLOAT[2:]), second)
     lead = select(far, like(x, first), _SLOPE)
-    made = muladd(x, lead, x * select(far, tail, near))
+    made = copysign(muladd(x, lead, x * select(far, tail, near)), x)
     edge = select(a.equals(1.0), copysign(like(x, INF), x), NAN)
     return select(a < 1.0, made, edge)

@@ -141,8 +141,8 @@ _UNITS = {
 _SINGLE_UNITS = {
     **dict.fromkeys(("exp", "exp2", "log"), 1.0),
     **dict.fromkeys(("log2", "log10", "tanh", "arcsinh"), 1.3),
-    **dict.fromkeys(("log1p", "arccosh", "erf"), 1.6),
-    **dict.fromkeys(("sigmoid", "softplus", "logaddexp", "erfc"), 2.0),
+    **dict.fromkeys(("log1p", "arccosh"), 1.6),
+    **dict.fromkeys(("erf", "sigmoid", "softplus", "logaddexp", "erfc"), 2.0),
     **dict.fromkeys(("logit", "erfinv"), 2.2),
 }
 _OF_NUMPY = (
