@@ -139,8 +139,8 @@ _UNITS = {
 #: The same of what is computed in single precision throughout: the largest error at one in eleven
 #: of all numbers, rounded up.
 _SINGLE_UNITS = {
-    **dict.fromkeys(("exp", "exp2", "log"), 1.0),
-    **dict.fromkeys(("log2", "log10", "tanh", "arcsinh"), 1.3),
+    **dict.fromkeys(("exp", "exp2", "log"), 1.1),
+    **dict.fromkeys(("log2", "log10", "tanh", "arcsinh"), 1.4),
     **dict.fromkeys(("log1p", "arccosh"), 1.6),
     **dict.fromkeys(("erf", "sigmoid", "softplus", "logaddexp", "erfc"), 2.0),
     **dict.fromkeys(("logit", "erfinv"), 2.2),
