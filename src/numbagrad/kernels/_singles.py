@@ -194,13 +194,18 @@ def logit(x: Value) -> Value:
     one, half = a > 0.41421356, a > 0.26120387
     twice = muladd(a, 2.0, -1.0)
     below = 1.0 - a
-    quotient = select(one, twice, select(half, twice + a, a)) / below
-    # What rounding took from the divisor, over it: 1 / d is near 2.914 - 2 d from 1/2 to 1.
+    over = select(one, twice, select(half, twice + a, a))
+    quotient = over / below
+    # What rounding took from the quotient: 1 / d is near 2.914 - 2 d from 1/2 to 1.
     lost = (1.0 - below) - a
-    quotient = muladd(-(quotient * lost), muladd(below, -2.0, 2.914), quotient)
-    k, f = _split(quotient)
+    lost = muladd(-quotient, lost, muladd(-quotient, below, over))
+    lost = lost * muladd(below, -2.0, 2.914)
+    k, f = _split(quotient + select(half, 0.0, lost))
     k = select(half, select(one, like(a, 0.0), -1.0), k)
-    made = _log_of(k, select(half, quotient, f))
+    f = select(half, quotient, f)
+    # Its share of the logarithm: 1 / (1 + f) is near 1 - f + f**2.
+    lost = lost * muladd(f, f - 1.0, 1.0)
+    made = _log_of(k, f, select(half, lost, 0.0))
     made = select(a > 0.0, made, select(a.equals(0.0), like(a, -INF), NAN))
     return select(high, -made, made)
 
@@ -284,7 +289,10 @@ def erfinv(x: Value) -> Value:
     b = select(far, 0.0, w)
     near = muladd(b, polynomial(b - 1.75, c.ERFINV_FLOAT), _SLOPE_LOW)
     # Up to the largest number below 1.
-    root = sqrt(clamp(w, 3.5, 17.0)) - 2.5
+    bound = clamp(w, 3.5, 17.0)
+    root = sqrt(bound)
+    # And what rounding took from it: 1 / (2 r) is near 0.37 - r / 16 from 1.8 to 4.2.
+    root = muladd(muladd(-root, root, bound), muladd(root, -0.0625, 0.37), root - 2.5)
     first, second = c.ERFINV_FAR_FLOAT[:2]
     tail = root * muladd(root, polynomial(root, c.ERFINV_FAR_FLOAT[2:]), second)
     lead = select(far, like(x, first), _SLOPE)

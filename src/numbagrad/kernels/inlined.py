@@ -139,11 +139,10 @@ _UNITS = {
 #: The same of what is computed in single precision throughout: the largest error at one in eleven
 #: of all numbers, rounded up.
 _SINGLE_UNITS = {
-    **dict.fromkeys(("exp", "exp2", "log"), 1.1),
+    **dict.fromkeys(("exp", "exp2", "log", "logit"), 1.1),
     **dict.fromkeys(("log2", "log10", "tanh", "arcsinh"), 1.4),
-    **dict.fromkeys(("log1p", "arccosh"), 1.6),
+    **dict.fromkeys(("log1p", "arccosh", "erfinv"), 1.6),
     **dict.fromkeys(("erf", "sigmoid", "softplus", "logaddexp", "erfc"), 2.0),
-    **dict.fromkeys(("logit", "erfinv"), 2.2),
 }
 _OF_NUMPY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "power",
