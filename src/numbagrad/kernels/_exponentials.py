@@ -141,21 +141,20 @@ def cosh(x: Value, single: bool) -> Value:
 
 def tanh(x: Value, single: bool) -> Value:
     """Hyperbolic tangent."""
-    # With e = exp(2a): (e - 1) / (e + 1), and 1 - 2 / (e + 1) from where its rounding is less.
-    a = abs(x)
-    bound = select(a > 22.0, 44.0, 2.0 * a)
-    n = muladd(bound, LOG2_E, MAGIC) - MAGIC
-    high = muladd(n, -LN2_HIGH, bound)
-    r = muladd(n, -LN2_LOW, high)
-    q = expm1_near(r, muladd(n, -LN2_LOW, high - r), single)
+    # tanh(a) = e / (e + 2) with e = exp(2a) - 1; beyond 22 it is 1.
+    n, r, low = _reduced(clamp(2.0 * abs(x), 0.0, 44.0))
     s = power_of_two(n)
-    more = s + 1.0
-    below = muladd(s, q, more)
-    near = a < 0.35
-    y = select(near, muladd(s, q, s - 1.0), 2.0) / below
-    # What rounding took from a divisor between 2 and 3, over it.
-    lost = muladd(s, q, more - below)
-    return copysign(select(near, muladd(y * lost, -0.43, y), 1.0 - y), x)
+    tail = muladd(r * r, polynomial(r, c.EXP), muladd(low, r, low))
+    q = r + tail
+    e = muladd(s, q, s - 1.0)
+    below = e + 2.0
+    # What the roundings of e, of e + 2 and of the quotient took away.
+    e_low = muladd(s, tail - (q - r), muladd(s, q, (s - 1.0) - e))
+    below_low = e - (below - 2.0)
+    inverse = 1.0 / below
+    y = e * inverse
+    rest = muladd(-y, below, e) + muladd(-y, below_low + e_low, e_low)
+    return copysign(muladd(rest, inverse, y), x)
 
 
 def sigmoid(x: Value, single: bool) -> Value:

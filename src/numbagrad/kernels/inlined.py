@@ -133,7 +133,7 @@ def _from_scipy(name: str) -> Callable[..., Any]:
 _UNITS = {
     **dict.fromkeys(("log", "log2", "log10", "log1p", "sin", "cos", "arctan", "power"), 1.0),
     **dict.fromkeys(("exp", "exp2", "erf"), 1.5),
-    **dict.fromkeys(("sinh", "tanh"), 2.5),
+    "sinh": 2.5,
     **dict.fromkeys(("digamma", "erfcx", "trigamma"), 3.0),
     **dict.fromkeys(("erfinv", "gammaln"), 4.0),
 }
