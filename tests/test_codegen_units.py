@@ -349,8 +349,8 @@ def test_a_small_program_is_one_function():
 
 def test_a_large_program_is_cut_into_functions_of_bounded_size():
     ys = [T.dvector(f"y{k}") for k in range(40)]
-    program = plan(ys, rewrite([T.exp(y).sum() for y in ys], ys), "f", 20)
-    made = emit(program, 20)
+    sums = [T.exp((k + 1.5) * y).sum() for k, y in enumerate(ys)]
+    made = emit(plan(ys, rewrite(sums, ys), "f", 20), 20)
     functions = ast.parse(made.source).body
     assert [f.name for f in functions] == [*made.helpers, "f"] and len(made.helpers) > 3
     for part in functions[:-1]:

@@ -33,6 +33,7 @@ from .program import (
     names_in,
 )
 from .reuse import reused
+from .sharing import shared
 
 __all__ = ["Emitted", "emit"]
 
@@ -70,7 +71,7 @@ def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
     cap : int
         About how many statements one function may have.
     straight : int
-        Up to how many times as many a body may have in which there is no loop and no branch.
+        How many times as many it may have that are no loops and no branches.
     """
     program = in_columns(reused(drawn_apart(in_blocks(program))))
     called: list[Part] = []
@@ -78,8 +79,9 @@ def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
     if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):
         body = _called_back(body, program, called, False)
     portions = [emit(s.portion, cap, straight) for s in body if isinstance(s, Share)]
+    nests, body = shared(replace(program, body=body), cap, straight)
     parts, body = outline(replace(program, body=body), cap, straight)
-    parts = [*called, *parts]
+    parts = [*called, *nests, *parts]
     texts = [*(p.source.rstrip("\n") + "\n" for p in portions), *(_part(part) for part in parts)]
     texts.append(_function(program, body))
     names = [name for p in portions for name in (*p.helpers, p.name)]

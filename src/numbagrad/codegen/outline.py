@@ -5,8 +5,8 @@ values. So a run of statements moves into a function of its own, and the numbers
 need travel through one small array for each dtype; arrays and loop variables are arguments, and
 only what a part goes on adding to is returned.
 
-LLVM takes little more than linear time for statements without loops among them, and computes a loop
-over such a body in vectors only while it is whole: these bodies may be longer.
+LLVM takes little more than linear time for statements that are no loops and no branches, and
+computes a loop over such a body in vectors only while it is whole: there may be more of these.
 """
 
 from __future__ import annotations
@@ -35,11 +35,21 @@ from .program import (
     writes_of,
 )
 
-__all__ = ["STRAIGHT", "Part", "PartCall", "outline", "size_of"]
+__all__ = [
+    "STRAIGHT",
+    "Part",
+    "PartCall",
+    "count_reads",
+    "fits",
+    "outline",
+    "read_first",
+    "sets_all",
+    "size_of",
+]
 
 #: A run shorter than this stays where it is.
 _SHORT = 8
-#: How many times longer than others a body may be in which there is no loop and no branch.
+#: How many times as many statements there may be that are no loops and no branches.
 STRAIGHT = 20
 
 
@@ -78,7 +88,7 @@ def outline(program: Program, cap: int, straight: int) -> tuple[list[Part], list
     program : Program
     cap : int
     straight : int
-        Up to how many times as many a body may have in which there is no loop and no branch.
+        How many times as many there may be of those that are no loops and no branches.
 
     Returns
     -------
@@ -98,7 +108,7 @@ class _Outliner:
         self.spills: dict[str, _Spill] = {}
         self.spilled: dict[str, _Spill] = {}
         parameters = [name for name, _, _ in program.parameters]
-        self.locals = {*_sets_all(program.body), *parameters}
+        self.locals = {*sets_all(program.body), *parameters}
         self.names = Names(frozenset(self.locals | set(program.namespace)))
         # A number that is set in several places, or added to, has no one value to fetch later.
         set_by = [s for s in walk(program.body) if isinstance(s, Assign)]
@@ -109,11 +119,11 @@ class _Outliner:
         """The parts and what is left."""
         root = For("", "", list(self.program.body))
         for level in reversed(_levels(root)):
-            long = [loop for loop in level if size_of(loop.body) > self._room(loop.body)]
+            long = [loop for loop in level if not fits(loop.body, self.cap, self.straight)]
             if not long:
                 continue
             # Who reads a name elsewhere can only be told when the inner bodies are done.
-            reads = _count_reads(root.body)
+            reads = count_reads(root.body)
             reads.update(name for name, _, _ in self.program.results)
             for loop in long:
                 loop.body = self._shortened(loop.body, reads)
@@ -127,12 +137,9 @@ class _Outliner:
         ]
         return self.parts, arrays + body
 
-    def _room(self, body: list[Any]) -> int:
-        return self.cap * self.straight if _is_straight(body) else self.cap
-
     def _shortened(self, body: list[Any], reads: Counter[str]) -> list[Any]:
         made: list[Any] = []
-        runs = _runs(body, self.cap)
+        runs = _runs(body, self.cap, self.straight)
         if self._is_one_loop(runs):
             return body
         for run in runs:
@@ -149,10 +156,10 @@ class _Outliner:
         return len(loops) == 1 and _is_straight(loops[0].body) and rest <= self.cap
 
     def _moved(self, run: list[Any], reads: Counter[str]) -> PartCall:
-        inside, written = _count_reads(run), _sets_all(run)
+        inside, written = count_reads(run), sets_all(run)
         loops = {s.variable for s in walk(run) if isinstance(s, For)}  # nobody else's
         wanted = [n for n in written if reads[n] > inside[n] and n not in loops]
-        needs = [n for n in _read_first(run) if n in self.locals]
+        needs = [n for n in read_first(run) if n in self.locals]
         carried = [n for n in needs if n in set(written)]
         fresh = [n for n in wanted if n not in carried]
         spilled = [n for n in fresh if self._spill(n)]
@@ -218,6 +225,15 @@ class _Outliner:
         return made
 
 
+def fits(body: Sequence[Any], cap: int, straight: int) -> bool:
+    """Whether a body is short enough: loops and branches count ``straight`` times."""
+    return sum(_weight(statement, straight) for statement in body) <= cap * straight
+
+
+def _weight(statement: Any, straight: int) -> int:
+    return _size(statement) if _is_straight([statement]) else _size(statement) * straight
+
+
 def _is_straight(body: Sequence[Any]) -> bool:
     """Whether every statement of a body is executed once, one after the other."""
     return not any(isinstance(s, (For, If, Break, PartCall)) for s in body)
@@ -257,22 +273,23 @@ def _levels(root: For) -> list[list[For | _Side]]:
         levels.append(below)
 
 
-def _runs(body: list[Any], cap: int) -> list[list[Any]]:
-    """A body in runs of about ``cap`` statements; a comment stays with what it is about."""
+def _runs(body: list[Any], cap: int, straight: int) -> list[list[Any]]:
+    """A body in runs that fit; a comment stays with what it is about."""
     runs: list[list[Any]] = [[]]
+    room = cap * straight
     weight = 0
     for statement in body:
-        mine = _size(statement)
+        mine = _weight(statement, straight)
         # What ends a loop or a step of it stays where the loop is.
         stays = isinstance(statement, (Break, Together))
-        if weight and (weight + mine > cap or stays):
+        if weight and (weight + mine > room or stays):
             comments = []
             while runs[-1] and isinstance(runs[-1][-1], Comment):
                 comments.append(runs[-1].pop())
             runs.append(comments[::-1])
             weight = 0
         runs[-1].append(statement)
-        weight = cap if stays else weight + mine
+        weight = room if stays else weight + mine
     return [run for run in runs if run]
 
 
@@ -304,11 +321,13 @@ def _sets(statement: Any) -> Sequence[str]:
     return statement.part.gives if isinstance(statement, PartCall) else writes_of(statement)
 
 
-def _sets_all(body: Sequence[Any]) -> list[str]:
+def sets_all(body: Sequence[Any]) -> list[str]:
+    """The names that a body sets, in order."""
     return list(dict.fromkeys(name for s in walk(body) for name in _sets(s)))
 
 
-def _count_reads(body: Sequence[Any]) -> Counter[str]:
+def count_reads(body: Sequence[Any]) -> Counter[str]:
+    """How often a body reads each name."""
     found: Counter[str] = Counter()
     for statement in walk(body):
         for text in _texts_of(statement):
@@ -316,7 +335,7 @@ def _count_reads(body: Sequence[Any]) -> Counter[str]:
     return found
 
 
-def _read_first(body: Sequence[Any]) -> list[str]:
+def read_first(body: Sequence[Any]) -> list[str]:
     """The names that are read before the body itself sets them, in order."""
     found: dict[str, None] = {}
     _note_reads(body, set(), found)
@@ -334,6 +353,6 @@ def _note_reads(body: Sequence[Any], known: set[str], found: dict[str, None]) ->
             known |= sides[0] & sides[1]
             continue
         if isinstance(statement, If):  # what may be set keeps its value otherwise
-            found.update(dict.fromkeys(n for n in _sets_all(statement.then) if n not in known))
+            found.update(dict.fromkeys(n for n in sets_all(statement.then) if n not in known))
         known.update(_sets(statement))
         _note_reads(within(statement), known, found)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .apart import MARK
 from .direct.layout import Kind, fields_of
 from .direct.values import BYTES, llvm_type, memory_type
 from .runtime import FAILED_KERNEL
@@ -24,6 +25,8 @@ from .signature import ENTRY, Argument
 __all__ = ["entry_text", "outside_symbols"]
 
 _CONTIGUOUS_ALIGNED = 0x101
+#: The entry of a function with more arguments and results is not optimised.
+_MANY = 64
 
 _DECLARATIONS = """
 declare ptr @PyTuple_GetItem(ptr, i64)
@@ -123,13 +126,14 @@ def entry_text(
     write.need(write.make(f"icmp eq i32 {status}, 0"), "failed")
     _deliver(write, results, struct, as_list)
     _slow_and_failed(write, status, len(arguments))
+    group = MARK if len(arguments) + len(results) > _MANY else "#0"
     symbols = "\n".join(
         f"@{name} = external global i8" for name in outside_symbols(arguments, results)
     )
     head = [
         f"{struct} = type {{ {fields} }}",
         _wanted(results, struct),
-        f"define ptr @{ENTRY}(ptr %self, ptr %args, i64 %nargs, ptr %keywords) #0 {{",
+        f"define ptr @{ENTRY}(ptr %self, ptr %args, i64 %nargs, ptr %keywords) {group} {{",
         "entry:",
         f"  %out = alloca {struct}",
         f"  %taken = alloca [{max(len(results), 1)} x ptr]",

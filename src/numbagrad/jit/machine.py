@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy as np
 from ..config import config
 from ..kernels import symbols
 from . import cache
+from .apart import joined, objects, parted
 from .pairs import paired
 from .pool import POOL, POOL_SYMBOLS, thread_count
 from .process import PROCESS, PROCESS_SYMBOLS
@@ -82,9 +83,10 @@ def _new_engine(text: str) -> Any:
 
 
 def _engine_of(code: bytes) -> Any:
-    """An engine with the code of an object file."""
+    """An engine with the code of object files."""
     engine = _new_engine("")
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    for part in objects(code):
+        engine.add_object_file(llvm.ObjectFileRef.from_data(part))
     engine.finalize_object()
     return engine
 
@@ -247,23 +249,39 @@ def compile_text(
     Returns
     -------
     code : bytes
-        An object file.
+        An object file, or two that are `joined`.
     outside : list of str
         The symbols that it needs.
     """
-    return _emitted(_linked(text, borrowed), exported, level)
+    text, calling = parted(text + RUNTIME)
+    module = _linked(text, borrowed)
+    if not calling:
+        return _emitted(module, exported, level)
+    other = _parsed(calling)
+    here, there = (_defined(m) for m in (module, other))
+    code, outside = _emitted(module, {*exported, *_needed(other)} & here, level)
+    more, further = _emitted(other, {*exported, *_needed(module)} & there, 0)
+    return joined(code, more), sorted({*outside, *further} - here - there)
+
+
+def _defined(module: Any) -> set[str]:
+    return {f.name for f in module.functions if not f.is_declaration}
+
+
+def _needed(module: Any) -> set[str]:
+    return {f.name for f in module.functions if f.is_declaration}
 
 
 def optimised_text(text: str, borrowed: Sequence[str], exported: Sequence[str], level: int) -> str:
     """What LLVM makes of IR before it becomes machine code; as `compile_text`."""
-    module = _linked(text, borrowed)
+    module = _linked(text + RUNTIME, borrowed)
     _optimised(module, exported, level)
     return str(module)
 
 
 def _linked(text: str, borrowed: Sequence[str]) -> Any:
-    """IR with the runtime and everything that it calls."""
-    module = _parsed(text + RUNTIME)
+    """IR with everything that it calls."""
+    module = _parsed(text)
     for other in borrowed:
         module.link_in(_parsed(other))
     missing = [f.name for f in module.functions if f.is_declaration and f.name in SHARED]
@@ -284,7 +302,7 @@ def compile_functions(text: str, exported: Sequence[str]) -> tuple[bytes, list[s
     return _emitted(_parsed(text), exported, 3)
 
 
-def _emitted(module: Any, exported: Sequence[str], level: int) -> tuple[bytes, list[str]]:
+def _emitted(module: Any, exported: Container[str], level: int) -> tuple[bytes, list[str]]:
     _optimised(module, exported, level)
     if any(f.is_declaration and f.name.startswith("numbagrad_called_") for f in module.functions):
         together = paired(str(module))
@@ -292,10 +310,11 @@ def _emitted(module: Any, exported: Sequence[str], level: int) -> tuple[bytes, l
     outside = [f.name for f in module.functions if f.is_declaration]
     outside += [g.name for g in module.global_variables if g.is_declaration]
     outside = sorted(n for n in outside if not n.startswith("llvm."))
-    return _machine().emit_object(module), outside
+    machine = _machine() if level else _new_machine(0)
+    return machine.emit_object(module), outside
 
 
-def _optimised(module: Any, exported: Sequence[str], level: int) -> None:
+def _optimised(module: Any, exported: Container[str], level: int) -> None:
     """Have LLVM optimise a module in place."""
     for function in module.functions:
         if not function.is_declaration:

@@ -5,9 +5,19 @@ destructor, its argument, data, size), so that kernels that Numba compiled and p
 each other arrays. Only the texts and the numbers of statuses live here.
 """
 
+from .apart import MARK
 from .process import LARGE, RELEASE
 
-__all__ = ["FAILED_GIVEN", "FAILED_KERNEL", "FAILED_SHAPE", "NO_MEMORY", "RUNTIME", "SHARED"]
+__all__ = [
+    "FAILED_GIVEN",
+    "FAILED_KERNEL",
+    "FAILED_SHAPE",
+    "NO_MEMORY",
+    "RUNTIME",
+    "SHARED",
+    "filling",
+    "new_array",
+]
 
 #: Statuses that compiled code returns, besides 0 and the codes of failed checks.
 NO_MEMORY = -1
@@ -128,9 +138,68 @@ done:
 
 attributes #0 = {{ nounwind noinline }}
 attributes #1 = {{ nounwind willreturn memory(none) }}
+attributes {MARK} = {{ nounwind noinline }}
 !0 = !{{!"branch_weights", i32 1, i32 100000}}
 !1 = !{{!"branch_weights", i32 100000, i32 1}}
 """
+
+#: A module that makes more arrays calls functions for it.
+_FEW_ARRAYS = 8
+
+
+def new_array(ndim: int, times: int) -> str:
+    """Functions that make a new array and a result, from the bytes of a number and the sizes.
+
+    Sizes are no negative ones. What is too much for 64 bits is too much for the memory. ``times``
+    is how many arrays of all ranks a module makes: few are made in place.
+    """
+    attribute = "#2" if times > _FEW_ARRAYS else "#3"
+    sizes = "".join(f", i64 %n{axis}" for axis in range(ndim))
+    lines, total = [], "%bytes"
+    for axis in range(ndim):
+        size = f"i64 {total}, i64 %n{axis}"
+        lines += [
+            f"  %pair{axis} = call {{ i64, i1 }} @llvm.umul.with.overflow.i64({size})",
+            f"  %over{axis} = extractvalue {{ i64, i1 }} %pair{axis}, 1",
+            f"  br i1 %over{axis}, label %fail, label %on{axis}, !prof !0",
+            f"on{axis}:",
+            f"  %total{axis} = extractvalue {{ i64, i1 }} %pair{axis}, 0",
+        ]
+        total = f"%total{axis}"
+    fail = ["fail:", "  ret ptr null"] if ndim else []
+    texts: list[str] = []
+    for name, given in (("array", ""), ("result", "ptr %given, ")):
+        called = f"@numbagrad_{'result' if given else 'new'}({given}i64 {total})"
+        texts += [
+            f"define internal noalias ptr @numbagrad_{name}{ndim}({given}i64 %bytes{sizes}) "
+            f"{attribute} {{",
+            *lines,
+            f"  %made = call noalias ptr {called}",
+            "  ret ptr %made",
+            *fail,
+            "}",
+        ]
+    return "\n".join(texts) + "\n"
+
+
+def filling(name: str, type_: str, size: int) -> str:
+    """A function that sets numbers of so many bytes to one value."""
+    return f"""define internal void @{name}(ptr %data, i64 %count, {type_} %value) #3 {{
+entry:
+  %some = icmp sgt i64 %count, 0
+  br i1 %some, label %fill, label %done
+fill:
+  %k = phi i64 [ 0, %entry ], [ %next, %fill ]
+  %place = getelementptr inbounds {type_}, ptr %data, i64 %k
+  store {type_} %value, ptr %place, align {size}
+  %next = add nuw nsw i64 %k, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %fill, label %done
+done:
+  ret void
+}}
+"""
+
 
 #: What kernels compiled by Numba call; linked in where they do.
 SHARED = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from ...kernels._elementary import widths
 from ...kernels.inlined import EXTREMES, Inlined
 from ...records import record
-from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY
+from ..runtime import FAILED_KERNEL, FAILED_SHAPE, NO_MEMORY, filling
 from .expressions import Expressions
 from .function import Writer
-from .layout import Kind, kind_of, numba_fields, numba_result, part_result, plain_fields
+from .layout import Kind, kind_of, numba_fields, numba_result, part_result
+from .parts import Taking, passed
 from .places import Places
 from .values import (
     BYTES,
@@ -28,7 +30,7 @@ from .values import (
     number,
 )
 
-__all__ = ["FIRST_GROUP", "Arrays", "Borrowed", "Unit"]
+__all__ = ["FIRST_GROUP", "Arrays", "Borrowed", "Unit", "Written"]
 
 #: How arrays like another are made, and what they are filled with.
 _LIKE: dict[Any, tuple[Any, int | None]] = {
@@ -62,6 +64,23 @@ class Borrowed:
     text: str
 
 
+@record(frozen=True)
+class Written:
+    """A function of ours.
+
+    Attributes
+    ----------
+    symbol : str
+    results : tuple of Kind
+    fresh : frozenset of int
+        The results that are arrays in new memory, each in its own.
+    """
+
+    symbol: str
+    results: tuple[Kind, ...]
+    fresh: frozenset[int] = frozenset()
+
+
 class Unit:
     """What the functions of one source share.
 
@@ -71,6 +90,8 @@ class Unit:
         The declarations of outside functions: of C and LLVM, of Numba's.
     borrowed : dict
         The functions that Numba compiled, by symbol.
+    allocations : Counter
+        How many arrays of each rank are made in the text.
     lanes : int
         How many doubles the machine computes at once, if elementary functions are called; 0 if
         they are inlined.
@@ -91,6 +112,7 @@ class Unit:
         self.declared: dict[str, str] = {}
         self.foreign: dict[str, str] = {}
         self.borrowed: dict[str, Borrowed] = {}
+        self.allocations: Counter[int] = Counter()
         self._structs: dict[str, str] = {}
 
     def struct(self, fields: Sequence[str]) -> str:
@@ -102,19 +124,12 @@ class Unit:
         self.declared[name] = f"{name} = type {text}"
         return name
 
-    def part(
-        self, name: str, kinds: Sequence[Kind], shared: Sequence[bool] = ()
-    ) -> tuple[str, tuple[Kind, ...]]:
-        """Symbol and results of another function of the source, for such arguments.
-
-        ``shared`` says which are certainly not negative, if several threads call it at once.
-        """
+    def part(self, name: str, taking: Taking) -> Written:
+        """Another function of the source, for such arguments."""
         raise NotImplementedError
 
-    def kernel(
-        self, function: Any, kinds: Sequence[Kind], flags: str
-    ) -> tuple[str, tuple[Kind, ...]]:
-        """Symbol and results of a function that has a source of its own, for such arguments."""
+    def kernel(self, function: Any, kinds: Sequence[Kind], flags: str) -> Written:
+        """A function that has a source of its own, for such arguments."""
         raise NotImplementedError
 
 
@@ -132,6 +147,11 @@ class Arrays(Expressions):
     aim : str
         Where the caller wants the next new array: the pointer, null if it is left to us; empty
         where nobody could have asked for it.
+    apart, elsewhere : set of str
+        The owners of memory that overlaps nothing else: what the function makes, and what its
+        caller says of arguments. And the owners of arguments.
+    stops : dict
+        For each status the label of the block that ends the function with it.
     """
 
     def __init__(self, unit: Unit):
@@ -142,6 +162,9 @@ class Arrays(Expressions):
         self.loops: list[tuple[str, str]] = []
         self.aim = ""
         self._terms: dict[str, int] = {}
+        self.apart: set[str] = set()
+        self.elsewhere: set[str] = {"null"}
+        self.stops: dict[str, str] = {}
 
     def total(self, first: str, second: str, made: str) -> str:
         """A sum of two integers; where it is of many, LLVM is not told of what.
@@ -181,10 +204,9 @@ class Arrays(Expressions):
 
     def _stop_unless(self, condition: str, status: int) -> None:
         write = self.writer
-        good, bad = write.label("good"), write.label("bad")
+        good = write.label("good")
+        bad = self.stops.setdefault(str(status), f"stop{len(self.stops)}")
         write.end(f"br i1 {condition}, label %{good}, label %{bad}, !prof !1")
-        write.start(bad)
-        self._stop(str(status))
         write.start(good)
 
     # -- arrays ----------------------------------------------------------------------------
@@ -208,40 +230,42 @@ class Arrays(Expressions):
     def _new(self, shape: Sequence[Number], dtype: str) -> Array:
         write = self.writer
         extents = []
-        total = str(BYTES[dtype])
         for size in shape:
             extent = write.cast(size, "int64").text
             if not size.natural:
                 self._stop_unless(write.make(f"icmp sge i64 {extent}, 0"), FAILED_SHAPE)
             extents.append(extent)
-            self.declared["umul"] = "declare { i64, i1 } @llvm.umul.with.overflow.i64(i64, i64)"
-            pair = write.make(
-                f"call {{ i64, i1 }} @llvm.umul.with.overflow.i64(i64 {total}, i64 {extent})"
-            )
-            over = write.make(f"extractvalue {{ i64, i1 }} {pair}, 1")
-            self._stop_unless(write.make(f"xor i1 {over}, true"), NO_MEMORY)
-            total = write.make(f"extractvalue {{ i64, i1 }} {pair}, 0")
+        self.unit.allocations[len(extents)] += 1
+        self.declared["umul"] = "declare { i64, i1 } @llvm.umul.with.overflow.i64(i64, i64)"
+        sizes = "".join(f", i64 {extent}" for extent in extents)
         if self.aim:
-            return self._new_result(extents, dtype, total)
-        owner = write.make(f"call noalias ptr @numbagrad_new(i64 {total})")
+            return self._new_result(extents, dtype, sizes)
+        owner = write.make(
+            f"call noalias ptr @numbagrad_array{len(extents)}(i64 {BYTES[dtype]}{sizes})"
+        )
         self._stop_unless(write.make(f"icmp ne ptr {owner}, null"), NO_MEMORY)
         self._hold(owner)
+        self.apart.add(owner)
         data = write.make(f"getelementptr inbounds i8, ptr {owner}, i64 64")
         return Array(dtype, data, tuple(extents), owner)
 
-    def _new_result(self, extents: Sequence[str], dtype: str, bytes_: str) -> Array:
+    def _new_result(self, extents: Sequence[str], dtype: str, sizes: str) -> Array:
         """An array where the caller wants it, or else a new one.
 
         What is given overlaps nothing that the function reads, so it is as good as new memory. The
         owner is told from the data for LLVM's sake, which then knows that both are one block.
         """
         write, given, self.aim = self.writer, self.aim, ""
-        data = write.make(f"call noalias ptr @numbagrad_result(ptr {given}, i64 {bytes_})")
+        data = write.make(
+            f"call noalias ptr @numbagrad_result{len(extents)}(ptr {given}, i64 {BYTES[dtype]}"
+            f"{sizes})"
+        )
         self._stop_unless(write.make(f"icmp ne ptr {data}, null"), NO_MEMORY)
         ours = write.make(f"icmp eq ptr {given}, null")
         block = write.make(f"getelementptr i8, ptr {data}, i64 -64")
         owner = write.make(f"select i1 {ours}, ptr {block}, ptr null")
         self._hold(owner)
+        self.apart.add(owner)
         return Array(dtype, data, tuple(extents), owner)
 
     def _allocation(self, target: Any, arguments: Sequence[Any]) -> Array:
@@ -286,20 +310,12 @@ class Arrays(Expressions):
 
     def _fill(self, array: Array, value: Number) -> None:
         write = self.writer
-        counter = write.slot(write.label("count."), "i64")
-        total = write.size_of(array.shape)
-        head, inside, after = write.label("head"), write.label("body"), write.label("after")
-        write.put(f"store i64 0, ptr {counter}")
-        write.start(head)
-        at = write.make(f"load i64, ptr {counter}")
-        write.branch(write.make(f"icmp slt i64 {at}, {total}"), inside, after)
-        write.start(inside)
-        type_ = memory_type(array.dtype)
-        place = write.make(f"getelementptr inbounds {type_}, ptr {array.data}, i64 {at}")
-        write.store(place, value)
-        write.put(f"store i64 {write.make(f'add nuw nsw i64 {at}, 1')}, ptr {counter}")
-        write.end(f"br label %{head}")
-        write.start(after)
+        type_ = memory_type(value.dtype)
+        name = f"numbagrad_fill_{value.dtype}"
+        self.declared[name] = filling(name, type_, BYTES[value.dtype])
+        text = write.make(f"zext i1 {value.text} to i8") if value.dtype == "bool" else value.text
+        size = write.size_of(array.shape)
+        write.put(f"call void @{name}(ptr {array.data}, i64 {size}, {type_} {text})")
 
     def store(self, array: Array, index: Sequence[Number], value: Any) -> None:
         """``array[index] = value``; a number goes to every element of a part."""
@@ -347,11 +363,10 @@ class Arrays(Expressions):
             if any(not isinstance(a, Number) for a in arguments):
                 raise Unknown(f"{target.name} of an array")
             return self._inlined(target, arguments)
-        kinds = [kind_of(a) for a in arguments]
         if isinstance(target, ast.FunctionDef):
-            symbol, results = self.unit.part(target.name, kinds)
-            given = [f"{t} {x}" for a in arguments for t, x in plain_fields(self.writer, a)]
-            return self._results(symbol, results, given, part_result, "")
+            taking, given = passed(target, arguments, self.apart, self.elsewhere)
+            return self.called_part(self.unit.part(target.name, taking), given)
+        kinds = [kind_of(a) for a in arguments]
         borrowed = self.unit.borrow(target, tuple(kinds))
         self.unit.borrowed[borrowed.symbol] = borrowed
         given = [f"{t} {x}" for a in arguments for t, x in numba_fields(self.writer, a)]
@@ -390,6 +405,12 @@ class Arrays(Expressions):
         given = ", ".join(f"{type_} {self.writer.cast(a, dtype).text}" for a in arguments)
         return Number(dtype, self.writer.make(f"call {type_} @{symbol}({given}) #{group}"))
 
+    def called_part(self, function: Written, given: Sequence[str]) -> Any:
+        """Call a function of ours."""
+        return self._results(
+            function.symbol, function.results, given, part_result, "", function.fresh
+        )
+
     def _results(
         self,
         symbol: str,
@@ -397,21 +418,25 @@ class Arrays(Expressions):
         given: Sequence[str],
         layout: Callable[[Kind], str],
         failure: str,
+        fresh: Container[int] = (),
     ) -> Any:
-        """Call a function and fetch what it returns."""
+        """Call a function and fetch what it returns; ``fresh`` is what is in new memory."""
         write = self.writer
         struct = self.unit.struct([layout(kind) for kind in kinds])
         out = write.slot(write.label("out."), struct)
         status = write.make(
             f'call i32 @"{symbol}"({", ".join([f"ptr {out}", "ptr %excinfo", *given])})'
         )
-        good, bad = write.label("good"), write.label("bad")
         fine = write.make(f"icmp eq i32 {status}, 0")
-        write.end(f"br i1 {fine}, label %{good}, label %{bad}, !prof !1")
-        write.start(bad)
-        self._stop(failure or status)
-        write.start(good)
+        if failure:
+            self._stop_unless(fine, int(failure))
+        else:
+            write.put(f"store i32 {status}, ptr %status")
+            good = write.label("good")
+            write.end(f"br i1 {fine}, label %{good}, label %exit, !prof !1")
+            write.start(good)
         made = [self._fetched(out, struct, k, kind, layout) for k, kind in enumerate(kinds)]
+        self.apart.update(a.owner for k, a in enumerate(made) if k in fresh)
         return made[0] if len(made) == 1 else tuple(made)
 
     def _fetched(

@@ -20,7 +20,7 @@ from ...kernels._kernel import ByDtype, Draw, Kernel, Named, Primitive
 from ...kernels.symbols import PREFIX, RANDOM
 from ..runtime import FAILED_KERNEL
 from .arrays import Arrays
-from .layout import kind_of, part_result, plain_fields
+from .layout import kind_of, plain_fields
 from .values import FLOATS, Array, Module, Number, Unknown, llvm_type
 
 __all__ = ["Kernels", "definition"]
@@ -79,9 +79,8 @@ class Kernels(Arrays):
 
     def _kernel(self, function: FunctionType, arguments: Sequence[Any], flags: str) -> Any:
         kinds = [kind_of(a) for a in arguments]
-        symbol, results = self.unit.kernel(function, kinds, flags)
         given = [f"{t} {x}" for a in arguments for t, x in plain_fields(self.writer, a)]
-        return self._results(symbol, results, given, part_result, "")
+        return self.called_part(self.unit.kernel(function, kinds, flags), given)
 
     def _template(self, function: FunctionType, arguments: Sequence[Any]) -> Any:
         """A template that is called, in exact order; Numba has it where it is not known here."""

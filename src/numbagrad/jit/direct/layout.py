@@ -6,9 +6,11 @@ the fields of its array struct.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .function import Writer
+from .parts import Taking
 from .values import BYTES, Array, Number, Unknown, llvm_type, memory_type
 
 __all__ = [
@@ -17,7 +19,7 @@ __all__ = [
     "kind_of",
     "numba_fields",
     "numba_result",
-    "parameter",
+    "parameters",
     "part_result",
     "plain_fields",
 ]
@@ -42,22 +44,26 @@ def fields_of(kind: Kind) -> list[str]:
     return [memory_type(dtype)] if ndim is None else ["ptr", "ptr", *["i64"] * ndim]
 
 
-def parameter(position: int, kind: Kind, owned: bool) -> tuple[Any, list[str]]:
-    """A parameter's value and how it is declared; ``owned`` if an array's owner is given as well.
+def parameters(kinds: Sequence[Kind], owned: bool) -> Taking:
+    """The parameters for arguments of which nothing else is known.
 
-    A function that returns such an array, under whatever name, returns a reference to its memory.
+    ``owned`` if an array's owner is given as well. A function that returns such an array, under
+    whatever name, returns a reference to its memory.
     """
-    dtype, ndim = kind
-    if ndim is None:
-        return Number(dtype, f"%a{position}"), [f"{llvm_type(dtype)} %a{position}"]
-    shape = tuple(f"%a{position}.n{d}" for d in range(ndim))
-    llvm_type(dtype)
-    sizes = [f"i64 {extent}" for extent in shape]
-    if not owned:
-        return Array(dtype, f"%a{position}", shape), [f"ptr %a{position}", *sizes]
-    owner = f"%a{position}.own"
-    array = Array(dtype, f"%a{position}", shape, owner)
-    return array, [f"ptr {owner}", f"ptr %a{position}", *sizes]
+    values: list[Any] = []
+    declared: list[str] = []
+    for position, (dtype, ndim) in enumerate(kinds):
+        type_ = llvm_type(dtype)
+        if ndim is None:
+            values.append(Number(dtype, f"%a{position}"))
+            declared.append(f"{type_} %a{position}")
+            continue
+        shape = tuple(f"%a{position}.n{d}" for d in range(ndim))
+        owner = f"%a{position}.own" if owned else "null"
+        values.append(Array(dtype, f"%a{position}", shape, owner))
+        declared += [f"ptr {owner}"] if owned else []
+        declared += [f"ptr %a{position}", *(f"i64 {extent}" for extent in shape)]
+    return Taking(tuple(values), tuple(declared))
 
 
 def plain_fields(write: Writer, value: Any) -> list[tuple[str, str]]:

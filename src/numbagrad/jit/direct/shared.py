@@ -13,7 +13,8 @@ from typing import Any
 
 from ...records import replace
 from .arrays import Arrays
-from .layout import kind_of, plain_fields
+from .layout import Kind, kind_of, parameters, plain_fields
+from .parts import Taking
 from .values import Array, Number, Unknown
 
 __all__ = ["Shared"]
@@ -21,8 +22,6 @@ __all__ = ["Shared"]
 
 class Shared(Arrays):
     """A function that shares out a loop, or that is a part of one."""
-
-    node: ast.FunctionDef
 
     def share(self, part: str, count: Number, body: Sequence[ast.stmt]) -> None:
         """The whole loop."""
@@ -36,13 +35,13 @@ class Shared(Arrays):
         values = [Number("int64", "%part", True), *(self.value(a) for a in others)]
         kinds = [kind_of(value) for value in values]
         natural = [isinstance(v, Number) and v.natural for v in values]
-        symbol, results = self.unit.part(name, kinds, natural)
-        if results:
+        made = self.unit.part(name, _taking(function, kinds, natural))
+        if made.results:
             raise Unknown("a part that returns something")
         # Nobody counts references in parts: the arrays live longer, and threads would disagree.
         plain = [replace(v, owner="null") if isinstance(v, Array) else v for v in values[1:]]
         given = [field for value in plain for field in plain_fields(self.writer, value)]
-        self._call(symbol, given, self.writer.cast(count, "int64").text)
+        self._call(made.symbol, given, self.writer.cast(count, "int64").text)
 
     def _call(self, symbol: str, given: Sequence[tuple[str, str]], count: str) -> None:
         """Leave the arguments, have the parts computed, and go on if all is well."""
@@ -63,25 +62,31 @@ class Shared(Arrays):
         self._stop(status)
         write.start(good)
 
-    def shared_parameter(
-        self, made: Any, given: list[str], name: str, natural: bool
-    ) -> tuple[Any, list[str]]:
-        """A parameter of a part, with what the caller knows of it.
 
-        An array that the part stores to is the only one with that memory: loops whose rows are
-        shared out are chosen so.
-        """
-        if isinstance(made, Number):
-            return replace(made, natural=natural), given
-        stored = {
-            node.value.id
-            for node in ast.walk(self.node)
-            if isinstance(node, ast.Subscript)
-            and isinstance(node.ctx, ast.Store)
-            and isinstance(node.value, ast.Name)
-        }
-        alone = name in stored
-        return made, [t.replace("ptr ", "ptr noalias ") if alone else t for t in given]
+def _taking(function: ast.FunctionDef, kinds: Sequence[Kind], natural: Sequence[bool]) -> Taking:
+    """The parameters of a part, with what the caller knows of them.
+
+    An array that the part stores to is the only one with that memory: loops whose rows are shared
+    out are chosen so.
+    """
+    stored = {
+        node.value.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+    }
+    plain = parameters(kinds, True)
+    values: list[Any] = []
+    alone: set[str] = set()
+    for value, known, parameter in zip(plain.values, natural, function.args.args, strict=True):
+        if isinstance(value, Number):
+            value = replace(value, natural=known)
+        elif parameter.arg in stored:
+            alone |= {f"ptr {value.owner}", f"ptr {value.data}"}
+        values.append(value)
+    declared = [t.replace("ptr ", "ptr noalias ") if t in alone else t for t in plain.declared]
+    return Taking(tuple(values), tuple(declared))
 
 
 def _of_one(symbol: str, struct: str, types: Sequence[str]) -> str:

@@ -15,12 +15,15 @@ from typing import Any
 
 from ...kernels.inlined import EXTREMES, Inlined
 from ...records import field, record
-from .arrays import FIRST_GROUP, Borrowed, Unit
+from ..apart import MARK
+from ..runtime import new_array
+from .arrays import FIRST_GROUP, Borrowed, Unit, Written
 from .expressions import unified
 from .given import Given
 from .kernels import Kernels, definition
-from .layout import Kind, fields_of, kind_of, parameter
+from .layout import Kind, fields_of, kind_of, parameters
 from .mentions import count_sets, last_mentions
+from .parts import Taking, in_new_memory
 from .places import Places
 from .shared import Shared
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
@@ -35,6 +38,8 @@ INLINED = 6
 
 #: A function that holds more references counts them by calls.
 _FEW_OWNERS = 16
+#: One that holds so many, and has no loops, is not optimised.
+_MANY_OWNERS = 32
 _COUNTING = re.compile(r"call void @numbagrad_(retain|release)\(")
 
 
@@ -60,7 +65,7 @@ class Translated:
 def translate(
     source: str,
     name: str,
-    parameters: Sequence[Kind],
+    takes: Sequence[Kind],
     namespace: Mapping[str, Any],
     fastmath: bool,
     borrow: Callable[[Any, Sequence[Kind]], Borrowed],
@@ -75,7 +80,8 @@ def translate(
     source : str
     name : str
         The function to translate; others of the same source are its parts.
-    parameters : sequence of Kind
+    takes : sequence of Kind
+        Its parameters.
     namespace : mapping
         What global names stand for.
     fastmath : bool
@@ -103,10 +109,11 @@ def translate(
     if _elementary_calls(parsed, namespace) > INLINED:
         unit.lanes = lanes
     unit.places = Places() if lines else None
-    made = unit.function(name, list(parameters), _MAIN, results or ())
+    made = unit.main(name, takes, results or ())
     if results is not None and list(made) != list(results):
         raise Unknown("results of other types")
-    declarations = [*unit.declared.values(), *unit.foreign.values()]
+    allocating = [new_array(ndim, sum(unit.allocations.values())) for ndim in unit.allocations]
+    declarations = [*unit.declared.values(), *unit.foreign.values(), *allocating]
     text = "\n".join([*declarations, *unit.texts, *_versions(unit)])
     if unit.places is not None:
         text += unit.places.text()
@@ -154,24 +161,20 @@ class _Source(Unit):
         super().__init__({**namespace, **functions}, flags, borrow)
         self.functions = functions
         self.texts: list[str] = []
-        self.made: dict[Any, tuple[str, tuple[Kind, ...]]] = {}
+        self.made: dict[Any, Written] = {}
         self.count = 0
 
-    def part(
-        self, name: str, kinds: Sequence[Kind], shared: Sequence[bool] = ()
-    ) -> tuple[str, tuple[Kind, ...]]:
-        """Symbol and results of a part for such arguments."""
-        key = (name, tuple(kinds), tuple(shared))
+    def part(self, name: str, taking: Taking) -> Written:
+        """A part for such arguments."""
+        key = (name, taking)
         if key not in self.made:
             self.count += 1
             symbol = f"numbagrad_part{self.count}"
-            self.made[key] = symbol, self.function(name, kinds, symbol, (), shared)
+            self.made[key] = self._written(self.functions[name], self.namespace, taking, symbol)
         return self.made[key]
 
-    def kernel(
-        self, function: Any, kinds: Sequence[Kind], flags: str
-    ) -> tuple[str, tuple[Kind, ...]]:
-        """Symbol and results of a function with a source of its own for such arguments."""
+    def kernel(self, function: Any, kinds: Sequence[Kind], flags: str) -> Written:
+        """A function with a source of its own for such arguments."""
         key = (function, tuple(kinds), flags)
         if key not in self.made:
             self.count += 1
@@ -179,41 +182,35 @@ class _Source(Unit):
             node, scope = definition(function)
             own, self.flags = self.flags, flags
             try:
-                self.made[key] = symbol, self._written(node, scope, kinds, symbol)
+                self.made[key] = self._written(node, scope, parameters(kinds, True), symbol)
             finally:
                 self.flags = own
         return self.made[key]
 
-    def function(
-        self,
-        name: str,
-        kinds: Sequence[Kind],
-        symbol: str,
-        wanted: Sequence[Kind] = (),
-        shared: Sequence[bool] = (),
-    ) -> tuple[Kind, ...]:
-        """Write a function; what it returns."""
-        node = self.functions[name]
-        return self._written(node, self.namespace, kinds, symbol, wanted, shared)
+    def main(self, name: str, kinds: Sequence[Kind], wanted: Sequence[Kind]) -> tuple[Kind, ...]:
+        """Write the function that is called from outside; what it returns."""
+        taking = parameters(kinds, False)
+        return self._written(self.functions[name], self.namespace, taking, _MAIN, wanted).results
 
     def _written(
         self,
         node: ast.FunctionDef,
         scope: Mapping[str, Any],
-        kinds: Sequence[Kind],
+        taking: Taking,
         symbol: str,
         wanted: Sequence[Kind] = (),
-        shared: Sequence[bool] = (),
-    ) -> tuple[Kind, ...]:
+    ) -> Written:
         slotted: dict[str, str] = {}
         for _ in range(100):
-            body = _Body(self, node, scope, kinds, slotted, wanted, shared)
+            body = _Body(self, node, scope, taking, slotted, wanted)
+            allocations = self.allocations.copy()
             try:
                 text = body.text(symbol)
             except _Again:
+                self.allocations = allocations
                 continue
             self.texts.append(text)
-            return tuple(body.results or ())
+            return Written(symbol, tuple(body.results or ()), body.made_here or frozenset())
         raise Unknown("names whose dtypes do not settle")
 
 
@@ -227,9 +224,6 @@ class _Body(Kernels, Given, Shared):
     slotted : dict
         The names that live in stack slots, with the dtype that is known to be needed (empty:
         that of the first value).
-    shared : sequence of bool
-        Of a function that several threads call at once: which arguments are numbers that are
-        certainly not negative.
     """
 
     def __init__(
@@ -237,16 +231,18 @@ class _Body(Kernels, Given, Shared):
         unit: Unit,
         function: ast.FunctionDef,
         scope: Mapping[str, Any],
-        kinds: Sequence[Kind],
+        taking: Taking,
         slotted: dict[str, str],
         wanted: Sequence[Kind],
-        shared: Sequence[bool] = (),
     ):
         super().__init__(unit, function, wanted)
-        self.shared = shared
         self.namespace = scope
         self.node = function
-        self.kinds = kinds
+        self.taking = taking
+        self.apart |= taking.apart
+        self.elsewhere |= {v.owner for v in taking.values if isinstance(v, Array)}
+        #: The results that are certainly arrays in memory that the function made.
+        self.made_here: frozenset[int] | None = None
         self.slotted = slotted
         self.sets = count_sets(function)
         self.places: dict[str, Any] = {}
@@ -261,14 +257,9 @@ class _Body(Kernels, Given, Shared):
         """The whole function."""
         write = self.writer
         self.symbol = symbol
-        arguments = ["ptr %out", "ptr %excinfo"]
-        for position, (name, kind) in enumerate(
-            zip([a.arg for a in self.node.args.args], self.kinds, strict=True)
-        ):
-            made, given = parameter(position, kind, owned=symbol != _MAIN)
-            if self.shared:
-                made, given = self.shared_parameter(made, given, name, self.shared[position])
-            arguments += given
+        arguments = ["ptr %out", "ptr %excinfo", *self.taking.declared]
+        names = [a.arg for a in self.node.args.args]
+        for name, made in zip(names, self.taking.values, strict=True):
             if self.sets[name]:
                 self._assign(name, made)
             else:
@@ -280,6 +271,8 @@ class _Body(Kernels, Given, Shared):
             self._return(())
         write.end("unreachable")
         write.at = ""
+        for status, label in self.stops.items():
+            write.lines += [f"{label}:", f"  store i32 {status}, ptr %status", "  br label %exit"]
         write.lines.append("exit:")
         write.block, write.closed = "exit", False
         slots = self._release_all()
@@ -290,11 +283,17 @@ class _Body(Kernels, Given, Shared):
         # A kernel of numbers is called in loops, which are vectorised if it is inlined.
         kernel = self.namespace is not self.unit.namespace
         places = None if kernel else self.unit.places
-        numbers = all(ndim is None for _, ndim in self.kinds)
-        how = "nounwind" if kernel and numbers else "#0"
+        numbers = all(isinstance(value, Number) for value in self.taking.values)
+        how = "nounwind" if kernel and numbers else MARK if self._only_calls() else "#0"
         head = f"{linkage} i32 @{symbol}({', '.join(arguments)}) {how}"
         head += f"{places.of_function(symbol) if places else ''} {{"
         return "\n".join([head, *entry, *write.lines, "}\n"])
+
+    def _only_calls(self) -> bool:
+        """Whether it is long, and what it does is handing arrays from one function to another."""
+        loops = any(line.startswith("head") for line in self.writer.lines)
+        many = len(self.owners) > _MANY_OWNERS
+        return many and not loops and len(self.node.body) < 8 * len(self.owners)
 
     def _release_all(self) -> list[str]:
         """Release what the function holds at its end; gives the slots to make at its entry."""
@@ -628,6 +627,8 @@ class _Body(Kernels, Given, Shared):
             self.results = kinds
         elif self.results != kinds:
             self._widen(self.results, kinds)
+        made = in_new_memory(values, self.apart - self.taking.apart)
+        self.made_here = made if self.made_here is None else self.made_here & made
         values = self.deliver_given(values)
         struct = self.unit.struct([t for kind in kinds for t in fields_of(kind)])
         position = 0
