@@ -23,8 +23,10 @@ __all__ = ["shared"]
 #: As many equal nests at least, and as many operations fewer, are worth a function.
 _TIMES = 3
 _SAVED = 60
-#: A long function with more nests leaves all of them to others, and only calls.
-_SEVERAL = 8
+#: What the loops of a nest cost by themselves.
+_LOOPS = 6
+#: Where so many times as many are shared, all others become functions as well.
+_MOST = 4
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
@@ -80,12 +82,17 @@ class _Sharer:
         body = _copied(self.program.body)
         groups: dict[Any, list[_Place]] = {}
         self._gather(body, groups)
-        several = sum(isinstance(s, For) for s in body) > _SEVERAL
-        long = self.straight > 1 and several and size_of(body) > self.cap
+        shares = [places for places in groups.values() if _pays(places)]
+        alone = [place for places in groups.values() if not _pays(places) for place in places]
         reads = count_reads(body)
         reads.update(name for name, _, _ in self.program.results)
-        for places in groups.values():
-            self._share(places, reads, body if long else None)
+        for places in shares:
+            self._share(places, reads)
+        # What is left of a long function that repeats itself only calls, and needs no optimisation.
+        if self.straight > 1 and self.parts and size_of(self.program.body) > self.cap:
+            top = [place for place in alone if place.body is body]
+            for place in top if _MOST * len(top) < sum(map(len, shares)) else ():
+                self._share([place], reads)
         return self.parts, body
 
     # -- finding -----------------------------------------------------------------------------
@@ -139,11 +146,8 @@ class _Sharer:
 
     # -- sharing -----------------------------------------------------------------------------
 
-    def _share(self, places: Sequence[_Place], reads: Counter[str], top: list[Any] | None) -> None:
-        """Make one function of equal nests, but for those that leave more than it can give.
-
-        Those in ``top``, the body of a long function, become functions even if they stand alone.
-        """
+    def _share(self, places: Sequence[_Place], reads: Counter[str]) -> None:
+        """Make one function of equal nests, but for those that leave more than it can give."""
         first = places[0]
         needs, changed = set(read_first([first.nest])), _sets(first.nest)
         takes = [k for k, name in enumerate(first.names) if name in needs]
@@ -152,9 +156,7 @@ class _Sharer:
         kept = [
             place for place in places if not any(_is_read_outside(place, k, reads) for k in sets)
         ]
-        if not _pays(kept):
-            kept = [place for place in kept if place.body is top]
-        if not kept:
+        if not kept or (len(places) > 1 and not _pays(kept)):
             return
         gives = [k for k in carried if any(_is_read_outside(place, k, reads) for place in kept)]
         name = self.names.new(f"{self.program.name}_nest{len(self.parts) + 1}")
@@ -187,7 +189,8 @@ def _copied(body: Sequence[Any]) -> list[Any]:
 
 def _pays(places: Sequence[_Place]) -> bool:
     """Whether so many nests are worth a function."""
-    return len(places) >= _TIMES and (len(places) - 1) * size_of([places[0].nest]) >= _SAVED
+    saved = (len(places) - 1) * (_LOOPS + size_of([places[0].nest]))
+    return len(places) >= _TIMES and saved >= _SAVED
 
 
 def _sets(nest: For) -> set[str]:
