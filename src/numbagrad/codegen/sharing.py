@@ -16,7 +16,7 @@ from typing import Any
 from ..records import record, replace
 from .names import Names
 from .outline import Part, count_reads, fits, read_first, sets_all, size_of
-from .program import Call, Check, Comment, For, If, Program, walk
+from .program import Break, Call, Check, Comment, For, If, Program, walk
 
 __all__ = ["shared"]
 
@@ -33,7 +33,10 @@ _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
 @record()
 class _Place:
-    """A nest: the body it stands in, where, and its names in the order of its text."""
+    """A nest: the body it stands in, where, and its names in the order of its text.
+
+    A choice between two ways to compute the same nest is one as well.
+    """
 
     body: list[Any]
     position: int
@@ -41,9 +44,9 @@ class _Place:
     reads: Counter[str]
 
     @property
-    def nest(self) -> For:
+    def nest(self) -> For | If:
         """The loop itself."""
-        found: For = self.body[self.position]
+        found: For | If = self.body[self.position]
         return found
 
 
@@ -80,8 +83,7 @@ class _Sharer:
     def run(self) -> tuple[list[Part], list[Any]]:
         """The functions and what is left."""
         body = _copied(self.program.body)
-        groups: dict[Any, list[_Place]] = {}
-        self._gather(body, groups)
+        groups = self._groups(body)
         shares = [places for places in groups.values() if _pays(places)]
         alone = [place for places in groups.values() if not _pays(places) for place in places]
         reads = count_reads(body)
@@ -97,10 +99,24 @@ class _Sharer:
 
     # -- finding -----------------------------------------------------------------------------
 
+    def _groups(self, body: list[Any]) -> dict[Any, list[_Place]]:
+        """The nests of a body by what they say; those of a choice where it is not repeated."""
+        found: dict[Any, list[_Place]] = {}
+        bodies = [body]
+        while bodies:
+            for one in bodies:
+                self._gather(one, found)
+            bodies = []
+            for key, places in list(found.items()):
+                if isinstance(places[0].nest, If) and not _pays(places):
+                    del found[key]
+                    bodies += [side for p in places for side in _sides(p.nest)]
+        return found
+
     def _gather(self, body: list[Any], groups: dict[Any, list[_Place]]) -> None:
         """Note the nests of a body by what they say, and those in bodies that would be cut."""
         for position, statement in enumerate(body):
-            if isinstance(statement, For) and self._movable(statement):
+            if (isinstance(statement, For) or _chooses(statement)) and self._movable(statement):
                 key, names = self._content(statement)
                 groups.setdefault(key, []).append(
                     _Place(body, position, names, count_reads([statement]))
@@ -109,13 +125,16 @@ class _Sharer:
             if isinstance(statement, For) and not fits(statement.body, self.cap, self.straight):
                 self._gather(statement.body, groups)
             elif isinstance(statement, If):
-                for inner in (statement.then, statement.orelse or []):
+                for inner in _sides(statement):
                     self._gather(inner, groups)
 
-    def _movable(self, nest: For) -> bool:
+    def _movable(self, nest: For | If) -> bool:
         """Whether it may be a function: not too long, and it neither fails nor leaves the code."""
+        sides = _sides(nest) if isinstance(nest, If) else []
+        if not all(fits(side, self.cap, self.straight) for side in sides):
+            return False
         for statement in walk([nest]):
-            if isinstance(statement, Check):
+            if isinstance(statement, Check) or (sides and isinstance(statement, Break)):
                 return False
             if isinstance(statement, Call) and statement.objects is not None:
                 return False
@@ -123,7 +142,7 @@ class _Sharer:
                 return False
         return True
 
-    def _content(self, nest: For) -> tuple[Any, list[str]]:
+    def _content(self, nest: For | If) -> tuple[Any, list[str]]:
         """What a nest says with numbers for its names, and the names."""
         numbers: dict[str, int] = {}
 
@@ -187,13 +206,25 @@ def _copied(body: Sequence[Any]) -> list[Any]:
     return made
 
 
+def _sides(choice: Any) -> list[list[Any]]:
+    """The bodies of a choice."""
+    return [choice.then, choice.orelse or []]
+
+
+def _chooses(statement: Any) -> bool:
+    """Whether it is a choice between two nests."""
+    return isinstance(statement, If) and all(
+        any(isinstance(s, For) for s in side) for side in _sides(statement)
+    )
+
+
 def _pays(places: Sequence[_Place]) -> bool:
     """Whether so many nests are worth a function."""
     saved = (len(places) - 1) * (_LOOPS + size_of([places[0].nest]))
     return len(places) >= _TIMES and saved >= _SAVED
 
 
-def _sets(nest: For) -> set[str]:
+def _sets(nest: For | If) -> set[str]:
     """What a nest sets, but for the variables of its loops, which nobody else reads."""
     loops = {s.variable for s in walk([nest]) if isinstance(s, For)}
     return set(sets_all([nest])) - loops
