@@ -17,10 +17,13 @@ import numbagrad.tensor as T
 from numbagrad.codegen import emit as emitting
 from numbagrad.codegen.emit import emit
 from numbagrad.codegen.plan import plan
+from numbagrad.codegen.program import Call, For, If, Store
+from numbagrad.codegen.sharing import shared
 from numbagrad.errors import ShapeError
 from numbagrad.jit import apart, machine
 from numbagrad.jit.direct import translate
 from numbagrad.ops.interpret import interpret
+from numbagrad.records import replace
 from numbagrad.rewrite import rewrite
 
 from .plain_python import run
@@ -94,6 +97,25 @@ class TestSource:
         outputs = [T.tanh(x * (k + 0.5)).sum(axis=1) for k, x in enumerate(xs)]
         assert emit(planned(xs, outputs), 400).helpers == ()
 
+    def test_a_choice_between_two_nests_is_one_function(self):
+        emitted = emit(planned(*network([("tanh", "centred")] * 8)), 400)
+        nests = functions(emitted.source)
+        ways = [f.body[0] for f in nests.values() if f.name.startswith("f_nest")]
+        ways = [way for way in ways if isinstance(way, ast.If)]
+        assert len(ways) == 1 and all(len(side) == 1 for side in (ways[0].body, ways[0].orelse))
+        assert emitted.source.count("tanh(") <= 2 * 2 + emitted.source.count("= tanh(t")
+
+    def test_of_choices_that_differ_the_nests_are(self):
+        xs = [T.dvector(f"x{k}") for k in range(4)]
+        text = "exp({0}[i]) * sin({0}[i]) + cos({0}[i]) * " + "3.0 * " * 20 + "2.0"
+        nests = [For("i", "n", [Store(f"x{k}", ("i",), text.format(f"x{k}"))]) for k in range(4)]
+        others = [For("i", "n", [Store(f"x{k}", ("i",), f"{k}.0")]) for k in range(4)]
+        choices = [If(f"n > {k}", [nests[k]], [others[k]]) for k in range(4)]
+        parts, body = shared(replace(planned(xs, xs), body=choices), 400, 20)
+        assert [part.body for part in parts] == [[nests[0]]]
+        calls = [If(f"n > {k}", [Call((), f"f_nest1(n, x{k})")], [others[k]]) for k in range(4)]
+        assert body == calls
+
     def test_a_reduction_hands_its_number_over(self):
         xs = [T.dmatrix(f"x{k}") for k in range(40)]
         program = planned(xs, [(T.exp(x) * T.sin(x)).sum() for x in xs])
@@ -108,15 +130,18 @@ def repeated(draw):
     """Words of layers, most of which come several times."""
     few = draw(st.lists(st.lists(st.sampled_from(sorted(LAYERS)), min_size=1, max_size=2),
                         min_size=1, max_size=2))  # fmt: skip
-    return [tuple(draw(st.sampled_from(few))) for _ in range(draw(st.integers(3, 10)))]
+    return [tuple(draw(st.sampled_from(few))) for _ in range(draw(st.integers(3, 6)))]
 
 
 class TestValues:
-    @settings(QUICK, max_examples=20)
-    @given(repeated(), st.sampled_from([400, 60, 16]), st.sampled_from([1, 20]))
-    def test_the_same_with_and_without_sharing(self, words, cap, straight):
+    @settings(QUICK, max_examples=12)
+    @given(
+        repeated(), st.sampled_from([400, 60, 16]), st.sampled_from([1, 20]),
+        st.sampled_from([3, 70]),
+    )  # fmt: skip
+    def test_printed_code_computes_what_the_graph_says(self, words, cap, straight, n):
         inputs, outputs = network(words)
-        given = values(inputs)
+        given = values(inputs, n=n)
         program = planned(inputs, outputs)
         wanted = interpret(outputs, dict(zip(inputs, given, strict=True)))
         close(run(program, emit(program, cap, straight), given), wanted)
