@@ -75,16 +75,15 @@ def close(found, wanted, tolerance=1e-11):
 class TestSource:
     def test_equal_nests_are_one_function_that_is_called_in_each_place(self):
         inputs, outputs = network([("tanh", "centred")] * 8)
-        emitted = emit(planned(inputs, outputs), 400)
+        emitted = emit(planned(inputs, outputs), 100)
         nests = functions(emitted.source)
-        assert len(nests) < 8
         calls = [
             node.func.id
-            for node in ast.walk(nests["f"])
+            for node in ast.walk(ast.parse(emitted.source))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
-        assert sum(name.startswith("f_nest") for name in calls) >= 2 * 7
-        assert max(calls.count(name) for name in emitted.helpers) >= 7
+        shares = [name for name in nests if calls.count(name) >= 7]
+        assert len(shares) >= 4 and emitted.helpers[0] in shares
         # One that may serve every layer takes all it reads and writes from its caller.
         first = nests[emitted.helpers[0]]
         read = {n.id for n in ast.walk(first) if isinstance(n, ast.Name)}
@@ -98,22 +97,26 @@ class TestSource:
         assert emit(planned(xs, outputs), 400).helpers == ()
 
     def test_a_choice_between_two_nests_is_one_function(self):
-        emitted = emit(planned(*network([("tanh", "centred")] * 8)), 400)
-        nests = functions(emitted.source)
-        ways = [f.body[0] for f in nests.values() if f.name.startswith("f_nest")]
-        ways = [way for way in ways if isinstance(way, ast.If)]
-        assert len(ways) == 1 and all(len(side) == 1 for side in (ways[0].body, ways[0].orelse))
-        assert emitted.source.count("tanh(") <= 2 * 2 + emitted.source.count("= tanh(t")
+        xs = [T.dmatrix(f"x{k}") for k in range(8)]
+        program = planned(xs, [(T.exp(x) * T.sin(x)).sum(axis=1) for x in xs])
+        emitted = emit(program, 400)
+        (name,) = emitted.helpers
+        choice, *_ = functions(emitted.source)[name].body
+        assert isinstance(choice, ast.If) and choice.body and choice.orelse
+        for n in (2, 150):
+            given = [np.full((n, 3), 0.1 * k) for k in range(8)]
+            wanted = [(np.exp(v) * np.sin(v)).sum(axis=1) for v in given]
+            close(run(program, emitted, given), wanted)
 
     def test_of_choices_that_differ_the_nests_are(self):
         xs = [T.dvector(f"x{k}") for k in range(4)]
         text = "exp({0}[i]) * sin({0}[i]) + cos({0}[i]) * " + "3.0 * " * 20 + "2.0"
-        nests = [For("i", "n", [Store(f"x{k}", ("i",), text.format(f"x{k}"))]) for k in range(4)]
-        others = [For("i", "n", [Store(f"x{k}", ("i",), f"{k}.0")]) for k in range(4)]
+        nests = [For("i", "9", [Store(f"x{k}", ("i",), text.format(f"x{k}"))]) for k in range(4)]
+        others = [For("i", "9", [Store(f"x{k}", ("i",), f"{k}.0")]) for k in range(4)]
         choices = [If(f"n > {k}", [nests[k]], [others[k]]) for k in range(4)]
         parts, body = shared(replace(planned(xs, xs), body=choices), 400, 20)
         assert [part.body for part in parts] == [[nests[0]]]
-        calls = [If(f"n > {k}", [Call((), f"f_nest1(n, x{k})")], [others[k]]) for k in range(4)]
+        calls = [If(f"n > {k}", [Call((), f"f_nest1(x{k})")], [others[k]]) for k in range(4)]
         assert body == calls
 
     def test_a_reduction_hands_its_number_over(self):
@@ -148,7 +151,7 @@ class TestValues:
 
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
     def test_machine_code(self, monkeypatch, dtype):
-        inputs, outputs = network([("tanh", "centred")] * 10, dtype)
+        inputs, outputs = network([("tanh", "centred")] * 8, dtype)
         given = values(inputs)
         f = ng.function(inputs, outputs)
         assert f.compile_report().functions > 1
@@ -159,10 +162,10 @@ class TestValues:
         close(f(*given), whole(*given), 1e-11 if dtype == "float64" else 1e-4)
 
     def test_numba_compiles_it_as_well(self):
-        inputs, outputs = network([("centred",)] * 10)
-        given = values(inputs)
-        f = ng.function(inputs, outputs)
+        xs = [T.dmatrix(f"x{k}") for k in range(5)]
+        f = ng.function(xs, [T.softmax(x * (T.exp(x) + 1.5), axis=1) for x in xs])
         assert "def fused_nest1(" in f.source
+        given = [np.full((2, 3), 0.1 * k) for k in range(5)]
         close(f.jitted(*given), f(*given))
 
 
@@ -212,7 +215,7 @@ def f(x, y):
 
 @pytest.fixture(scope="module")
 def deep():
-    inputs, outputs = network([("tanh", "centred")] * 20)
+    inputs, outputs = network([("tanh", "centred")] * 10)
     return ng.function(inputs, outputs), values(inputs), (inputs, outputs)
 
 
@@ -246,7 +249,7 @@ class TestApart:
         assert all(a is b for a, b in zip(found[1:], places[1:], strict=True))
         close(found, wanted)
         with pytest.raises(ShapeError):
-            f(*given, out=[None, np.zeros((4, 5)), *[None] * 19])
+            f(*given, out=[None, np.zeros((4, 5)), *[None] * (len(given) - 2)])
 
     def test_failures_name_the_place(self, deep):
         f, given, _ = deep

@@ -294,6 +294,7 @@ class _Panels:
                     alike = self._kind(old) == self._kind(new) and self._root(old) not in behind
                     if alike and in_one_breath(item.statement, old, new):
                         self.aliases[new] = old
+                        behind.add(self._root(old))  # of another one it is no more
                         break
 
     def _kind(self, name: str) -> tuple[str, tuple[str, ...]]:
