@@ -19,6 +19,8 @@ from numbagrad.jit import machine, pool
 from numbagrad.kernels import blas
 from numbagrad.rewrite import rewrite
 
+from .plain_python import run
+
 RNG = np.random.default_rng(5)
 
 
@@ -294,3 +296,14 @@ def test_a_product_is_added(dtype):
     np.testing.assert_allclose(c, 1.0 + a.T @ b, rtol=1e-4 if dtype == "float32" else 1e-12)
     with pytest.raises(ValueError, match="inner lengths"):
         blas.gemm_tn_add(c, a[1:], b)
+
+
+def test_one_loop_writes_over_an_array_once():
+    X, Y, W, P = (T.dmatrix(name) for name in "XYWP")
+    loss = -(Y * T.log(T.softmax(T.dot(X, W), axis=1))).sum()
+    outputs = [ng.grad(loss, W), ng.hessian_vector_product(loss, W, P)]
+    # As it was built: the second gradient reads two sums that the same loop made.
+    program = plan([X, Y, W, P], rewrite(outputs, [X, Y, W, P], "none"), "f", 400)
+    given = data(40, 4, 3)
+    found = run(program, emit(program, 400), given)
+    agree([made / 40 for made in found], multinomial_by_hand(*given)[1:])
