@@ -13,6 +13,7 @@ Every row is computed with as before; sums over rows are added up block by block
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -109,6 +110,9 @@ class _Panels:
             s.name: s.text for s in program.body
             if isinstance(s, Assign) and not s.update and _is_array(program, s)
         }  # fmt: skip
+        #: How many statements of the function's body read each name, within them as well.
+        self.readers = Counter(n for s in program.body for n in _read_in(s))
+        self.unset = {s.name for s in program.body if isinstance(s, Allocate) and s.fill is None}
         self.items = self._items()
 
     def body(self) -> list[Any] | None:
@@ -197,10 +201,9 @@ class _Panels:
         inside = {s.array for s in walk(loop.body) if isinstance(s, Store)}
         rows = {s.array for s in walk(loop.body) if isinstance(s, Store)
                 if any(loop.variable in names_in(i) for i in s.index)}  # fmt: skip
-        others = [s for s in self.program.body if s is not loop]
-        unset = {s.name for s in others if isinstance(s, Allocate) and s.fill is None}
-        used = {n for s in walk(others) for text in reads_of(s) for n in names_in(text)}
-        return (inside & unset) - rows - used - self.results
+        mine = _read_in(loop)
+        alone = {n for n in inside & self.unset if self.readers[n] == (n in mine)}
+        return alone - rows - self.results
 
     # -- which of them go together ---------------------------------------------------------
 
@@ -364,6 +367,11 @@ def _shares(group: Sequence[_Item]) -> bool:
     made = {out for kind, out, *_ in products if kind != "gemm_tn"}
     again = any(a in summed for kind, _, a, _ in products if kind != "gemm_tn")
     return again or any(not item.product and item.reads & made for item in group)
+
+
+def _read_in(statement: Any) -> set[str]:
+    """The names that a statement reads, or one within it."""
+    return {n for s in walk([statement]) for text in reads_of(s) for n in names_in(text)}
 
 
 def _makes_room(item: _Item) -> bool:
