@@ -116,6 +116,7 @@ def test_single_precision():
         agree(found, multinomial_by_hand(*[a.astype("float64") for a in given]), 2e-5)
 
 
+@pytest.mark.skipif(not machine.supported(), reason="below llvmlite 0.45 there is one thread")
 def test_the_number_of_threads_changes_nothing(several_threads):
     given = data(5000, 20, 5)
     try:

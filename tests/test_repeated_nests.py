@@ -30,6 +30,10 @@ from .plain_python import run
 from .test_compile import NAMESPACE, both, equal
 from .test_fuzz import QUICK
 
+translated = pytest.mark.skipif(
+    not machine.supported(), reason="below llvmlite 0.45 Numba compiles everything"
+)
+
 LAYERS = {
     "tanh": T.tanh,
     "centred": lambda h: h - h.mean(axis=1, keepdims=True),
@@ -169,6 +173,7 @@ class TestValues:
         close(f.jitted(*given), f(*given))
 
 
+@translated
 class TestParts:
     """What a function of the source is told of its arguments."""
 
@@ -222,6 +227,7 @@ def deep():
 class TestApart:
     """Functions that only call others are compiled in an object of their own."""
 
+    @translated
     def test_there_are_two_objects(self, monkeypatch):
         made = []
 

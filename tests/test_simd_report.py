@@ -23,7 +23,7 @@ def test_each_innermost_loop_is_named_with_its_line():
     for loop in report.loops:
         assert lines[loop.line - 1] == loop.text and "for" in loop.text
         assert str(loop) in str(report)
-    assert report.loops[0].lanes > 1
+    assert report.loops and (report.loops[0].lanes > 1 or not supported())
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -45,6 +45,7 @@ def test_a_loop_whose_steps_depend_on_each_other_is_not():
     assert "one at a time" in str(f.simd_report())
 
 
+@pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles copies")
 def test_a_copy_is_as_wide_as_can_be():
     x = tensor.dvector("x")
     f = function([x], tensor.concatenate([x, x]))
