@@ -200,6 +200,15 @@ def test_printed_code_of_a_graph_as_it_was_built(source):
         check_plainly(graph, outputs, source.choice(CAPS), "none")
 
 
+@pytest.mark.parametrize("seed", [34, 58, 208, 215])
+@pytest.mark.parametrize("optimize", ["none", "default"])
+def test_parts_hand_numbers_over_that_some_of_them_fetch(seed, optimize):
+    graph = drawn(random.Random(seed))
+    outputs = graph.outputs(12)
+    for cap in (8, 16):
+        check_plainly(graph, outputs, cap, optimize)
+
+
 @settings(QUICK, max_examples=15)
 @given(st.randoms(use_true_random=False))
 def test_values_that_do_not_fit_are_refused_as_the_reference_does(source):

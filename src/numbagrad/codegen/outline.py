@@ -205,15 +205,15 @@ class _Outliner:
         made: list[Any] = []
         known = set(known)
         for statement in body:
-            if not isinstance(statement, PartCall):
-                simple = isinstance(statement, If) and statement.orelse is None
-                inside = statement.then if simple else []
-                texts = [t for part in (statement, *inside) for t in _texts_of(part)]
-                needed = [n for text in texts for n in names_in(text) if n in self.spilled]
-                fetched = [n for n in dict.fromkeys(needed) if n not in known]
-                made += [self._load(n) for n in fetched]
-                known.update(fetched)
-                known.update(n for n in _sets(statement) if n in self.spilled)
+            # A part takes what had no place in an array yet when it was made.
+            simple = isinstance(statement, If) and statement.orelse is None
+            inside = statement.then if simple else []
+            texts = [t for part in (statement, *inside) for t in _texts_of(part)]
+            needed = [n for text in texts for n in names_in(text) if n in self.spilled]
+            fetched = [n for n in dict.fromkeys(needed) if n not in known]
+            made += [self._load(n) for n in fetched]
+            known.update(fetched)
+            known.update(n for n in _sets(statement) if n in self.spilled)
             if isinstance(statement, For):
                 statement = replace(statement, body=self._with_loads(statement.body, known))
             elif isinstance(statement, If) and statement.orelse is not None:
