@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import numbagrad as ng
 from numbagrad import tensor as T
-from numbagrad.codegen import blocks, emit
+from numbagrad.codegen import emit, rows
 from numbagrad.codegen.plan import plan
 from numbagrad.codegen.portions import in_portions
 from numbagrad.codegen.program import Allocate, Assign, For, Program, Store
@@ -64,7 +64,7 @@ def test_blocks_of_rows_compute_the_same(monkeypatch, n):
     program = plan(inputs, rewrite(outputs, inputs), "f", 400)
     whole = emit.emit(blocks_off(monkeypatch, program), 400)
     monkeypatch.undo()
-    monkeypatch.setattr(blocks, "BLOCK", 4)
+    monkeypatch.setattr(rows, "BLOCK", 4)
     printed = emit.emit(program, 400)
     assert "_block" in printed.source
     assert "_block" not in whole.source
@@ -131,7 +131,7 @@ def test_a_portion_is_in_blocks_as_the_whole_is():
     inputs, outputs = logistic()
     program = in_portions(plan(inputs, rewrite(outputs, inputs), "f", 400))
     source = emit.emit(program, 400).source
-    assert f"in range(begin, end, {blocks.BLOCK}):" in source
+    assert f"in range(begin, end, {rows.BLOCK}):" in source
     assert "for part in shared_out(parts):" in source
 
 

@@ -12,14 +12,12 @@ is left as it is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from ..records import record, replace
 from .names import Names
 from .program import (
-    Allocate,
     Assign,
     Comment,
     For,
@@ -27,16 +25,12 @@ from .program import (
     Store,
     names_in,
     reads_of,
+    taken_names,
     walk,
-    writes_of,
 )
-from .rows import RowLoop, assigned, right_sides
+from .rows import CALL, BlockedLoop, RowLoop, assigned, right_sides
 
 __all__ = ["in_blocks"]
-
-#: Rows in a block.
-BLOCK = 128
-_CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 
 
 @record()
@@ -65,7 +59,7 @@ class _Unit:
 
 def in_blocks(program: Program) -> Program:
     """The Program with loops over rows in blocks, where that pays and is surely the same."""
-    names = Names(frozenset(_all_names(program)))
+    names = Names(taken_names(program))
     body: list[Any] = []
     for statement in program.body:
         made = None
@@ -75,11 +69,6 @@ def in_blocks(program: Program) -> Program:
     blocked = replace(program, body=body)
     blocked.verify()
     return blocked
-
-
-def _all_names(program: Program) -> set[str]:
-    found = {name for name, _, _ in program.parameters} | set(program.namespace)
-    return found | {name for s in walk(program.body) for name in writes_of(s)}
 
 
 def _eligible(statement: For) -> bool:
@@ -95,7 +84,7 @@ def _eligible(statement: For) -> bool:
             return False
         if not all(isinstance(s, (Assign, Store)) for s in loop.body):
             return False
-        if any(_CALL.search(text) for s in loop.body for text in reads_of(s)):
+        if any(CALL.search(text) for s in loop.body for text in reads_of(s)):
             return False
         if statement.variable in names_in(loop.extent):
             return False
@@ -134,7 +123,7 @@ class _Rows:
         if not self._stages():
             return None
         between = [s for u in self.units if u.stage % 2 == 0 for s in u.statements]
-        dear = any(_CALL.search(text) for s in between for text in reads_of(s))
+        dear = any(CALL.search(text) for s in between for text in reads_of(s))
         return self._in_segments() if dear else None
 
     # -- stages ----------------------------------------------------------------------------
@@ -172,20 +161,16 @@ class _Rows:
         kept = self._kept(parts)
         if any(n not in self.dtypes for n in kept):
             return None
-        first, last = self.names.new(f"{self.row}0"), self.names.new(f"{self.row}1")
-        arrays = {n: self.names.new(f"{n}_block") for n in kept}
-        place = f"{self.row} - {first}"
-        body: list[Any] = [Assign(last, f"min({first} + {BLOCK}, {self.loop.extent})")]
+        blocked = BlockedLoop(self.loop, self.names, {n: self.dtypes[n] for n in kept})
+        body: list[Any] = []
         for part in parts:
             work = [s for u in part for s in u.statements]
             reads = {n for u in part for n in u.reads}
             sets = set(assigned(work))
-            needed = [n for n in kept if n in reads and n not in sets]
-            loads = [Assign(n, f"{arrays[n]}[{place}]", dtype=self.dtypes[n]) for n in needed]
-            saves = [Store(arrays[n], (place,), n) for n in kept if n in sets]
-            body.append(For(self.row, last, _merged([*loads, *work, *saves]), first))
-        allocated = [Allocate(arrays[n], (str(BLOCK),), self.dtypes[n]) for n in kept]
-        return [*allocated, For(first, self.loop.extent, body, self.loop.begin or "0", BLOCK)]
+            loads = blocked.loads(n for n in kept if n in reads and n not in sets)
+            saves = blocked.saves(n for n in kept if n in sets)
+            body.append(blocked.down(_merged([*loads, *work, *saves])))
+        return [*blocked.rooms, blocked.around(body)]
 
     def _kept(self, parts: Sequence[Sequence[_Unit]]) -> list[str]:
         """The numbers that one stage computes and a later one reads."""

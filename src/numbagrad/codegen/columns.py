@@ -32,17 +32,19 @@ from .program import (
     Store,
     names_in,
     reads_of,
+    taken_names,
     walk,
     writes_of,
+    zero,
 )
-from .rows import RowLoop, assigned, right_sides
+from .rows import BLOCK, BlockedLoop, RowLoop, assigned, right_sides, stores_by_row
 
 __all__ = ["in_columns"]
 
 #: Rows of more elements are computed with as they are, and so are fewer rows than this.
 COLUMNS, ROWS = 24, 64
-#: Rows in a block, and how long a body may be that is printed twice.
-_BLOCK, _LONG = 128, 300
+#: How long a body may be that is printed twice.
+_LONG = 300
 _CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
 
 
@@ -125,9 +127,7 @@ class _Sums:
 class _Columns:
     def __init__(self, source: Program):
         self.source = source
-        set_names = {n for s in walk(source.body) for n in writes_of(s)}
-        given = {name for name, _, _ in source.parameters} | set(source.namespace)
-        self.names = Names(frozenset(given | set_names))
+        self.names = Names(taken_names(source))
         self.dtypes = dict(source.registers)
         self.arrays = {name: (dtype, ndim) for name, dtype, ndim in source.parameters if ndim}
         self.arrays |= source.arrays
@@ -179,7 +179,7 @@ class _Columns:
             inside.update(_mentioned(statement))
         stored = {s.array for s in walk(loop.body) if isinstance(s, Store)}
         only = {n for n in stored & self.unset if self.mentions[n] == inside[n] + 1}
-        scratch = {n for n in only - self.kept if not _by_row(loop, n)}
+        scratch = {n for n in only - self.kept if not stores_by_row(loop, n)}
         rows = RowLoop(loop, scratch)
         own = set(assigned(loop.body)) - set(rows.carried)
         if not rows.independent or rows.names & self.source.generators or own & self.kept:
@@ -255,20 +255,17 @@ class _Short:
         first = next(s for s in loop.body if isinstance(s, For))
         self.column, self.extent = first.variable, first.extent
         names = around.names
-        self.first, self.last = names.new(f"{self.row}0"), names.new(f"{self.row}1")
+        self.blocked = BlockedLoop(loop, names, {n: around.dtypes[n] for n in kept})
         self.lane = names.new("k")
-        self.place = f"{self.row} - {self.first}"
-        self.blocks = {n: names.new(f"{n}_block") for n in kept}
         size = self.extent if self.extent.isdigit() else f"min({self.extent}, {COLUMNS})"
-        for n, block in self.blocks.items():
-            around.rooms.append(Allocate(block, (str(_BLOCK),), around.dtypes[n]))
+        around.rooms += self.blocked.rooms
         for t in turned:
             dtype = around.arrays[t.array][0]
-            around.rooms.append(Allocate(t.name, (size, str(_BLOCK)), dtype))
+            around.rooms.append(Allocate(t.name, (size, str(BLOCK)), dtype))
 
     def statements(self) -> list[Any]:
         """A loop over blocks of rows."""
-        body: list[Any] = [Assign(self.last, f"min({self.first} + {_BLOCK}, {self.loop.extent})")]
+        body: list[Any] = []
         for t in self.turned:
             if t.loaded:
                 body.append(Call((), f"blas.turn_into({t.name}, {self._rows_of(t)})"))
@@ -277,22 +274,23 @@ class _Short:
         for t in self.turned:
             if t.stored:
                 body.append(Call((), f"blas.turn_back_into({self._rows_of(t)}, {t.name})"))
-        return [For(self.first, self.loop.extent, body, self.loop.begin or "0", _BLOCK)]
+        return [self.blocked.around(body)]
 
     def _rows_of(self, turned: _Turned) -> str:
         """The rows of the block."""
         begin = turned.row.partition(" - ")[2]
-        bounds = [f"{end} - {begin}" if begin else end for end in (self.first, self.last)]
+        bounds = [
+            f"{end} - {begin}" if begin else end for end in (self.blocked.first, self.blocked.last)
+        ]
         return f"{turned.array}[{':'.join(bounds)}]"
 
     def _segment(self, segment: _Segment) -> list[Any]:
         whole = self._whole(segment)
-        place = self.lane if whole else self.place
+        blocked = self.blocked
+        place = self.lane if whole else blocked.place
         sets = set(assigned(segment.body))
-        blocks, dtypes = self.blocks, self.around.dtypes
-        needed = [n for n in blocks if n in segment.needs]
-        loads = [Assign(n, f"{blocks[n]}[{place}]", dtype=dtypes[n]) for n in needed]
-        saves = [Store(blocks[n], (place,), n) for n in blocks if n in sets]
+        loads = blocked.loads((n for n in blocked.arrays if n in segment.needs), place)
+        saves = blocked.saves((n for n in blocked.arrays if n in sets), place)
         work: list[Any] = []
         sums = _Sums()
         for statement in segment.body:
@@ -302,8 +300,8 @@ class _Short:
             else:
                 work.append(statement)
         inner = [*loads, *work, *saves]
-        made = [For(self.lane, str(_BLOCK), inner) if whole else self._down(inner)]
-        made += [self._down([s]) for s in sums.apart]
+        made = [For(self.lane, str(BLOCK), inner) if whole else self.blocked.down(inner)]
+        made += [self.blocked.down([s]) for s in sums.apart]
         if segment.along is None:
             return made
         return [For(self.column, self.extent, [*sums.before, *made, *sums.behind])]
@@ -324,18 +322,15 @@ class _Short:
         if along and isinstance(statement, Store):
             total = around.names.new(f"{name}_sum")
             around.sums[total] = dtype
-            sums.before.append(Assign(total, "0.0" if dtype == "float64" else f"{dtype}(0)"))
+            sums.before.append(Assign(total, zero(dtype)))
             sums.behind.append(Store(name, statement.index, total, "+"))
             adds = Assign(total, statement.text, "+")
         if not apart:
             return adds
         block = around.names.new(f"{name}_block")
-        around.rooms.append(Allocate(block, (str(_BLOCK),), dtype))
-        sums.apart.append(replace(adds, text=f"{block}[{self.place}]"))
+        around.rooms.append(Allocate(block, (str(BLOCK),), dtype))
+        sums.apart.append(replace(adds, text=f"{block}[{self.blocked.place}]"))
         return Store(block, (place,), statement.text)
-
-    def _down(self, body: list[Any]) -> For:
-        return For(self.row, self.last, body, self.first)
 
     def _whole(self, segment: _Segment) -> bool:
         """Whether nothing but the block's own arrays is touched, whose last rows may be any.
@@ -350,7 +345,7 @@ class _Short:
             return False
         carried = [n for n in self.rows.carried if n not in self.around.dtypes]
         dtypes = [self.around.arrays[t.array][0] for t in self.turned]
-        dtypes += [self.around.dtypes[n] for n in self.blocks]
+        dtypes += [self.around.dtypes[n] for n in self.blocked.arrays]
         return not carried and all(dtype in ("float64", "float32", "bool") for dtype in dtypes)
 
     def _moved(self, statement: Any, place: str) -> Any:
@@ -394,11 +389,6 @@ def _segments(loop: For, own: set[str]) -> list[_Segment]:
 def _mentioned(statement: Any) -> list[str]:
     """The names in a statement, not in those within it."""
     return [*writes_of(statement), *(n for t in reads_of(statement) for n in names_in(t))]
-
-
-def _by_row(loop: For, array: str) -> bool:
-    stores = [s for s in walk(loop.body) if isinstance(s, Store) and s.array == array]
-    return any(loop.variable in names_in(i) for s in stores for i in s.index)
 
 
 def _places(array: str, text: str) -> list[str]:

@@ -8,21 +8,16 @@ surely so is left as it is. Sums keep their order, as everything else does.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from ..records import replace
 from .names import Names
-from .program import Allocate, Assign, Comment, For, If, Program, Store, names_in, walk, writes_of
-from .rows import RowLoop, right_sides
+from .program import Assign, Comment, For, If, Program, Store, names_in, taken_names, walk
+from .rows import CALL, BlockedLoop, RowLoop, right_sides
 
 __all__ = ["drawn_apart"]
-
-#: Elements in a block.
-_BLOCK = 128
-_CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 
 
 def drawn_apart(program: Program) -> Program:
@@ -38,9 +33,7 @@ def drawn_apart(program: Program) -> Program:
 
 class _Splitter:
     def __init__(self, program: Program):
-        taken = {name for name, _, _ in program.parameters} | set(program.namespace)
-        taken |= {name for s in walk(program.body) for name in writes_of(s)}
-        self.names = Names(frozenset(taken))
+        self.names = Names(taken_names(program))
         self.generators = program.generators
         self.registers = program.registers
         self.scratch: list[Any] = []
@@ -69,10 +62,12 @@ class _Splitter:
         draws = self._draws(loop)
         if draws is None:
             return None
-        rest = [s for s in loop.body if not any(s is d for d in draws) and not _is_words(s)]
+        rest = [
+            s for s in loop.body if not any(s is d for d in draws) and not isinstance(s, Comment)
+        ]
         texts = [t for s in walk(rest) for t in right_sides(s)]
         reads = {n for t in texts for n in names_in(t)}
-        if reads & self.generators or not any(_CALL.search(t) for t in texts):
+        if reads & self.generators or not any(CALL.search(t) for t in texts):
             return None
         dtypes = {d.name: d.dtype or self.registers.get(d.name, "") for d in draws}
         kept = [n for n in dtypes if n in reads]
@@ -101,20 +96,7 @@ class _Splitter:
         return None if wanted & elsewhere else found[::-1]
 
     def _blocks(self, loop: For, draws: list[Assign], rest: list[Any], kept: dict[str, str]) -> For:
-        row = loop.variable
-        first, last = self.names.new(f"{row}0"), self.names.new(f"{row}1")
-        arrays = {n: self.names.new(f"{n}_block") for n in kept}
-        place = f"{row} - {first}"
-        self.scratch += [Allocate(arrays[n], (str(_BLOCK),), dtype) for n, dtype in kept.items()]
-        saves = [Store(arrays[n], (place,), n) for n in kept]
-        loads = [Assign(n, f"{arrays[n]}[{place}]", dtype=dtype) for n, dtype in kept.items()]
-        body: list[Any] = [
-            Assign(last, f"min({first} + {_BLOCK}, {loop.extent})"),
-            For(row, last, [*draws, *saves], first),
-            For(row, last, [*loads, *rest], first),
-        ]
-        return For(first, loop.extent, body, loop.begin or "0", _BLOCK)
-
-
-def _is_words(statement: Any) -> bool:
-    return isinstance(statement, Comment)
+        blocked = BlockedLoop(loop, self.names, kept)
+        self.scratch += blocked.rooms
+        drawing = blocked.down([*draws, *blocked.saves(kept)])
+        return blocked.around([drawing, blocked.down([*blocked.loads(kept), *rest])])

@@ -31,8 +31,10 @@ from .program import (
     Store,
     names_in,
     reads_of,
+    taken_names,
     walk,
     writes_of,
+    zero,
 )
 from .reuse import in_one_breath
 from .rows import RowLoop, assigned
@@ -246,8 +248,7 @@ class _Panels:
         unset = {s.name for s in room} - others - self.results
         few = dict.fromkeys(n for n in made if n in unset)
         sums = [n for item in group if item.product for n in item.sums]
-        known = {name for name, _, _ in self.program.parameters} | set(self.program.namespace)
-        names = Names(frozenset(known | {n for i in self.items for n in i.writes}))
+        names = Names(taken_names(self.program))
         rows = names.new("rows")
         front = [
             item for item in ahead
@@ -259,7 +260,7 @@ class _Panels:
         self._write_over(group, few)
         arrays: list[Any] = [self._room(n, rows, few) for n in few]
         for n in sums:
-            arrays.append(Allocate(n, self.shapes[n], self._dtype(n), _zero(self._dtype(n))))
+            arrays.append(Allocate(n, self.shapes[n], self._dtype(n), zero(self._dtype(n))))
         first, last = names.new("i0"), names.new("i1")
         inner: list[Any] = [Assign(last, f"min({first} + {rows}, {extent})")]
         for item in group:
@@ -391,10 +392,6 @@ def _largest(texts: Sequence[str]) -> str:
     for other in texts[1:]:
         text = f"max({text}, {other})"
     return text
-
-
-def _zero(dtype: str) -> str:
-    return "0.0" if dtype == "float64" else f"{dtype}(0)"
 
 
 def _shapes(program: Program) -> dict[str, tuple[str, ...]]:

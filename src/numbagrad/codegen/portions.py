@@ -31,8 +31,9 @@ from .program import (
     reads_of,
     walk,
     writes_of,
+    zero,
 )
-from .rows import RowLoop
+from .rows import RowLoop, stores_by_row
 
 __all__ = ["in_portions"]
 
@@ -109,7 +110,9 @@ class _Splitter:
             if len(others) == len(again):
                 break
             again = others
-        free = [s for s in room if s.name not in used and (blocks or not _by_row(loop, s.name))]
+        free = [
+            s for s in room if s.name not in used and (blocks or not stores_by_row(loop, s.name))
+        ]
         return [*free, *again]
 
     def _apart(self, loop: RowLoop) -> bool:
@@ -178,13 +181,13 @@ class _Splitter:
         scratch = self._scratch(statement)
         self.dropped += scratch
         starts: list[Any] = [
-            Assign(n, _zero(self.types[n][0]), dtype=self.types[n][0]) for n in loop.carried
+            Assign(n, zero(self.types[n][0]), dtype=self.types[n][0]) for n in loop.carried
         ]
         saves: list[Any] = [Store(given[n], (part,), n) for n in loop.carried]
         for n in loop.summed:
             dtype, ndim = self.types[n]
             shape = tuple(f"{given[n]}.shape[{k + 1}]" for k in range(ndim))
-            starts.append(Allocate(n, shape, dtype, _zero(dtype)))
+            starts.append(Allocate(n, shape, dtype, zero(dtype)))
             axes = self._axes(ndim)
             save: Any = Store(given[n], (part, *axes), f"{n}[{', '.join(axes)}]")
             for d in reversed(range(ndim)):
@@ -266,12 +269,6 @@ def _names(body: Sequence[Any]) -> set[str]:
     return {n for s in walk(body) for n in (*writes_of(s), *_reads([s]))}
 
 
-def _by_row(loop: For, array: str) -> bool:
-    """Whether each row of the loop writes a place of its own."""
-    stores = [s for s in walk(loop.body) if isinstance(s, Store) and s.array == array]
-    return any(loop.variable in names_in(i) for s in stores for i in s.index)
-
-
 def _reads(body: Sequence[Any]) -> set[str]:
     return set(_needed(body))
 
@@ -301,10 +298,6 @@ def _length(inner: For, loop: For) -> str:
     within = {loop.variable, *(n for s in walk(loop.body) for n in writes_of(s))}
     known = not within & set(names_in(inner.extent))
     return f"float({inner.extent})" if known else f"0.5 * float({loop.extent})"
-
-
-def _zero(dtype: str) -> str:
-    return "0.0" if dtype == "float64" else f"{'bool_' if dtype == 'bool' else dtype}(0)"
 
 
 def _written_names(body: Sequence[Any]) -> set[str]:

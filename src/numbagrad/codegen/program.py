@@ -30,9 +30,11 @@ __all__ = [
     "names_in",
     "reads_of",
     "renamed",
+    "taken_names",
     "walk",
     "within",
     "writes_of",
+    "zero",
 ]
 
 
@@ -305,6 +307,17 @@ def walk(body: Sequence[Any]) -> Iterator[Any]:
         statement = stack.pop()
         yield statement
         stack.extend(reversed(within(statement)))
+
+
+def taken_names(program: Program) -> frozenset[str]:
+    """The names that stand for something in a Program: no new name may be one of them."""
+    given = {name for name, _, _ in program.parameters} | set(program.namespace)
+    return frozenset(given | {n for s in walk(program.body) for n in writes_of(s)})
+
+
+def zero(dtype: str) -> str:
+    """The text of a zero."""
+    return "0.0" if dtype == "float64" else f"{'bool_' if dtype == 'bool' else dtype}(0)"
 
 
 def mentions(statement: Statement, name: str) -> bool:

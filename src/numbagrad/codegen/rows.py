@@ -1,19 +1,34 @@
 """What a loop of a Program does to its rows: whether they only meet in sums.
 
 Loops whose rows are independent but for sums may be cut into parts and run in another order or at
-the same time; ``blocks`` and ``portions`` do so. All of it is read off the statements; what is not
-surely so is denied.
+the same time; a `BlockedLoop` is cut for one thread. All of it is read off the statements; what is
+not surely so is denied.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from .program import Assign, Call, Comment, For, If, Store, names_in, walk, within
+from .names import Names
+from .program import Allocate, Assign, Call, Comment, For, If, Store, names_in, walk, within
 
-__all__ = ["ADDING", "RowLoop", "assigned", "right_sides"]
+__all__ = [
+    "ADDING",
+    "BLOCK",
+    "CALL",
+    "BlockedLoop",
+    "RowLoop",
+    "assigned",
+    "right_sides",
+    "stores_by_row",
+]
+
+#: Rows in a block.
+BLOCK = 128
+#: A call in a text.
+CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 
 #: How a call begins that adds a product to its first argument.
 ADDING = "blas.gemm_tn_add("
@@ -33,6 +48,64 @@ def right_sides(statement: Any) -> list[str]:
 def assigned(body: Sequence[Any]) -> list[str]:
     """The numbers that are set, each once."""
     return list(dict.fromkeys(s.name for s in walk(body) if isinstance(s, Assign)))
+
+
+def stores_by_row(loop: For, array: str) -> bool:
+    """Whether each row of the loop writes a place of its own."""
+    stores = [s for s in walk(loop.body) if isinstance(s, Store) and s.array == array]
+    return any(loop.variable in names_in(i) for s in stores for i in s.index)
+
+
+class BlockedLoop:
+    """A loop over blocks of another one's rows, with several loops over the rows of a block.
+
+    Attributes
+    ----------
+    first, last : str
+        The names of where a block begins and ends.
+    place : str
+        The text of a row's place within its block.
+    arrays : dict
+        The array in which each number of a row lies while the block is worked on.
+
+    Parameters
+    ----------
+    loop : For
+    names : Names
+    dtypes : mapping
+        Of the numbers that one of the inner loops hands over to another.
+    """
+
+    def __init__(self, loop: For, names: Names, dtypes: Mapping[str, str]):
+        self.loop = loop
+        self.dtypes = dtypes
+        row = loop.variable
+        self.first, self.last = names.new(f"{row}0"), names.new(f"{row}1")
+        self.place = f"{row} - {self.first}"
+        self.arrays = {n: names.new(f"{n}_block") for n in dtypes}
+
+    @property
+    def rooms(self) -> list[Allocate]:
+        """The allocations of its arrays."""
+        return [Allocate(a, (str(BLOCK),), self.dtypes[n]) for n, a in self.arrays.items()]
+
+    def loads(self, numbers: Iterable[str], place: str = "") -> list[Assign]:
+        """Fetch numbers of a row, which is at ``place`` if that is given."""
+        where = place or self.place
+        return [Assign(n, f"{self.arrays[n]}[{where}]", dtype=self.dtypes[n]) for n in numbers]
+
+    def saves(self, numbers: Iterable[str], place: str = "") -> list[Store]:
+        """Keep numbers of a row."""
+        return [Store(self.arrays[n], (place or self.place,), n) for n in numbers]
+
+    def down(self, body: list[Any]) -> For:
+        """A loop over the rows of a block."""
+        return For(self.loop.variable, self.last, body, self.first)
+
+    def around(self, body: Sequence[Any]) -> For:
+        """The loop over blocks."""
+        end = Assign(self.last, f"min({self.first} + {BLOCK}, {self.loop.extent})")
+        return For(self.first, self.loop.extent, [end, *body], self.loop.begin or "0", BLOCK)
 
 
 class RowLoop:
