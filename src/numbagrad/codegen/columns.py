@@ -226,7 +226,7 @@ class _Columns:
         if len(places) != 1:
             return ""
         first, comma, second = next(iter(places)).partition(", ")
-        whole = comma and second == column and names_in(first)[:1] == [row]
+        whole = comma and second == column and names_in(first)[:1] == (row,)
         return first if whole and re.fullmatch(rf"{row}( - \w+)?", first) else ""
 
 

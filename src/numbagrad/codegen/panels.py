@@ -30,6 +30,7 @@ from .program import (
     Sizes,
     Store,
     names_in,
+    names_read,
     reads_of,
     taken_names,
     walk,
@@ -37,7 +38,7 @@ from .program import (
     zero,
 )
 from .reuse import in_one_breath
-from .rows import RowLoop, assigned
+from .rows import RowLoop, assigned, stores_by_row
 
 __all__ = ["in_panels"]
 
@@ -113,7 +114,7 @@ class _Panels:
             if isinstance(s, Assign) and not s.update and _is_array(program, s)
         }  # fmt: skip
         #: How many statements of the function's body read each name, within them as well.
-        self.readers = Counter(n for s in program.body for n in _read_in(s))
+        self.readers = Counter(n for s in program.body for n in set(names_read([s])))
         self.unset = {s.name for s in program.body if isinstance(s, Allocate) and s.fill is None}
         self.items = self._items()
 
@@ -201,11 +202,9 @@ class _Panels:
     def _scratch(self, loop: For) -> set[str]:
         """Arrays that only this loop uses, and each of its rows anew."""
         inside = {s.array for s in walk(loop.body) if isinstance(s, Store)}
-        rows = {s.array for s in walk(loop.body) if isinstance(s, Store)
-                if any(loop.variable in names_in(i) for i in s.index)}  # fmt: skip
-        mine = _read_in(loop)
+        mine = set(names_read([loop]))
         alone = {n for n in inside & self.unset if self.readers[n] == (n in mine)}
-        return alone - rows - self.results
+        return {n for n in alone - self.results if not stores_by_row(loop, n)}
 
     # -- which of them go together ---------------------------------------------------------
 
@@ -368,11 +367,6 @@ def _shares(group: Sequence[_Item]) -> bool:
     made = {out for kind, out, *_ in products if kind != "gemm_tn"}
     again = any(a in summed for kind, _, a, _ in products if kind != "gemm_tn")
     return again or any(not item.product and item.reads & made for item in group)
-
-
-def _read_in(statement: Any) -> set[str]:
-    """The names that a statement reads, or one within it."""
-    return {n for s in walk([statement]) for text in reads_of(s) for n in names_in(text)}
 
 
 def _makes_room(item: _Item) -> bool:

@@ -9,6 +9,7 @@ sizes alone: so the result does not depend on who computes which part, or when.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,9 +29,11 @@ from .program import (
     Store,
     Together,
     names_in,
+    names_read,
+    names_set,
     reads_of,
+    taken_names,
     walk,
-    writes_of,
     zero,
 )
 from .rows import RowLoop, stores_by_row
@@ -53,8 +56,13 @@ class _Splitter:
     def __init__(self, program: Program):
         self.program = program
         self.types = _types(program)
-        self.names = Names(frozenset({*self.types, *program.namespace, *_names(program.body)}))
+        self.names = Names(taken_names(program).union(self.types))
         self.same = _shared_memory(program.body, self.types)
+        #: How many statements read a name, those within loops not counted by themselves.
+        self.readers = Counter(n for s in program.body for n in set(names_read([s])))
+        self.results = {name for name, _, _ in program.results}
+        self.rooms = [s for s in program.body if isinstance(s, Allocate) and s.fill is None]
+        self.again = _same_memory(program.body, {s.name for s in self.rooms})
         #: What printed code calls the functions that it needs, and what is local to portions.
         self.called: dict[str, str] = {}
         self.local: dict[str, str] = {}
@@ -99,21 +107,19 @@ class _Splitter:
 
     def _scratch(self, loop: For) -> list[Any]:
         """Arrays of one row's temporaries, or of a block's: each portion has its own."""
-        elsewhere = [s for s in self.program.body if s is not loop]
-        results = {name for name, _, _ in self.program.results}
+        mine = set(names_read([loop]))
         blocks = isinstance(loop.step, str)
-        room = [s for s in elsewhere if isinstance(s, Allocate) and s.fill is None]
-        again = _same_memory(elsewhere, {s.name for s in room}) if blocks else []
+        again = self.again if blocks else []
         while True:
-            used = _reads([s for s in elsewhere if s not in again]) | results
-            others = [s for s in again if s.name not in used]
+            naming = Counter(s.text for s in again)
+            candidates = {n for n in mine.union(naming) if n not in self.results}
+            free = {n for n in candidates if self.readers[n] == naming[n] + (n in mine)}
+            others = [s for s in again if s.name in free]
             if len(others) == len(again):
                 break
             again = others
-        free = [
-            s for s in room if s.name not in used and (blocks or not stores_by_row(loop, s.name))
-        ]
-        return [*free, *again]
+        room = [s for s in self.rooms if s.name in free]
+        return [*(s for s in room if blocks or not stores_by_row(loop, s.name)), *again]
 
     def _apart(self, loop: RowLoop) -> bool:
         """Whether what the loop writes is no other array's memory under a second name."""
@@ -203,8 +209,8 @@ class _Splitter:
         if isinstance(statement.step, str):
             portion_loop, scratch = _of_portion(portion_loop, scratch, f"{end} - {begin}")
         body = [*bounds, *starts, *scratch, portion_loop, *saves]
-        sets = {*_written_names(body), part, parts, first} | set(self.program.namespace)
-        takes = tuple(n for n in dict.fromkeys(_needed(body)) if self._is_taken(n, sets))
+        sets = {*names_set(body), part, parts, first} | set(self.program.namespace)
+        takes = tuple(n for n in dict.fromkeys(names_read(body)) if self._is_taken(n, sets))
         sums = [*loop.carried, *loop.summed]
         known = self.types | {given[n]: (d, k + 1) for n in sums for d, k in [self.types[n]]}
         kinds = [(n, *known.get(n, ("float64", 0))) for n in takes]
@@ -265,19 +271,6 @@ def _types(program: Program) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _names(body: Sequence[Any]) -> set[str]:
-    return {n for s in walk(body) for n in (*writes_of(s), *_reads([s]))}
-
-
-def _reads(body: Sequence[Any]) -> set[str]:
-    return set(_needed(body))
-
-
-def _needed(body: Sequence[Any]) -> list[str]:
-    """The names that are read, arrays that are only written among them."""
-    return [n for s in walk(body) for text in reads_of(s) for n in names_in(text)]
-
-
 def _work(loop: For) -> str:
     """About how many operations all rows take, as text."""
     if loop.each:
@@ -295,13 +288,9 @@ def _length(inner: For, loop: For) -> str:
 
     Too many is the better guess: threads that were not needed cost microseconds.
     """
-    within = {loop.variable, *(n for s in walk(loop.body) for n in writes_of(s))}
+    within = {loop.variable, *names_set(loop.body)}
     known = not within & set(names_in(inner.extent))
     return f"float({inner.extent})" if known else f"0.5 * float({loop.extent})"
-
-
-def _written_names(body: Sequence[Any]) -> set[str]:
-    return {n for s in walk(body) for n in writes_of(s)}
 
 
 def _shared_memory(body: Sequence[Any], types: dict[str, tuple[str, int]]) -> dict[str, set[str]]:

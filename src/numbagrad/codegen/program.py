@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..records import field, record, replace
@@ -28,6 +29,8 @@ __all__ = [
     "Together",
     "mentions",
     "names_in",
+    "names_read",
+    "names_set",
     "reads_of",
     "renamed",
     "taken_names",
@@ -238,19 +241,13 @@ BUILT_IN = frozenset(("range", "True", "False", "if", "else", "and", "or", "not"
                       "reshape", "ravel", "size"))  # fmt: skip
 
 
-def names_in(text: str) -> list[str]:
+_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
+
+
+@lru_cache(maxsize=16384)
+def names_in(text: str) -> tuple[str, ...]:
     """The identifiers in a text, those behind a dot left out."""
-    found, word, previous = [], "", ""
-    for character in f"{text} ":
-        if character.isalnum() or character == "_":
-            word += character
-            continue
-        if word and not word[0].isdigit() and previous != ".":
-            found.append(word)
-        if word:
-            word = ""
-        previous = character
-    return found
+    return tuple(_NAME.findall(text))
 
 
 def reads_of(statement: Statement) -> list[str]:
@@ -309,10 +306,20 @@ def walk(body: Sequence[Any]) -> Iterator[Any]:
         stack.extend(reversed(within(statement)))
 
 
+def names_read(body: Sequence[Any]) -> list[str]:
+    """The names that a body reads, as often as it does; arrays that are only written among them."""
+    return [name for s in walk(body) for text in reads_of(s) for name in names_in(text)]
+
+
+def names_set(body: Sequence[Any]) -> list[str]:
+    """The names that a body sets."""
+    return [name for s in walk(body) for name in writes_of(s)]
+
+
 def taken_names(program: Program) -> frozenset[str]:
     """The names that stand for something in a Program: no new name may be one of them."""
     given = {name for name, _, _ in program.parameters} | set(program.namespace)
-    return frozenset(given | {n for s in walk(program.body) for n in writes_of(s)})
+    return frozenset(given.union(names_set(program.body)))
 
 
 def zero(dtype: str) -> str:

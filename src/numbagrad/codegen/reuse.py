@@ -25,7 +25,8 @@ from .program import (
     Store,
     Together,
     names_in,
-    reads_of,
+    names_read,
+    names_set,
     walk,
     writes_of,
 )
@@ -132,12 +133,7 @@ def _made_there(program: Program, body: list[Any], at: int, store: Any) -> list[
 
 
 def _mentioned(statement: Any) -> set[str]:
-    found: set[str] = set()
-    for inner in walk([statement]):
-        found.update(writes_of(inner))
-        for text in reads_of(inner):
-            found.update(names_in(text))
-    return found
+    return {*names_set([statement]), *names_read([statement])}
 
 
 def _first_shown(body: Sequence[Any]) -> dict[str, int]:
