@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 import numbagrad as ng
 from numbagrad.codegen.emit import emit
 from numbagrad.codegen.plan import plan
+from numbagrad.codegen.portions import in_portions
 from numbagrad.errors import Failed, ShapeError
 from numbagrad.function.wrapper import array_like_compiled
 from numbagrad.ops.interpret import interpret
 from numbagrad.rewrite import rewrite
 
-from .plain_python import run
+from .plain_python import run, share_everything
 from .random_graphs import Graph
 
 DTYPES = (
@@ -48,8 +49,9 @@ def drawn(source, steps=30):
     return Graph(source, source.choice(DTYPES)).grow(steps)
 
 
-def printed(inputs, outputs, cap, optimize="default"):
+def printed(inputs, outputs, cap, optimize="default", threads=False):
     program = plan(inputs, rewrite(outputs, inputs, optimize), "f", cap)
+    program = in_portions(program) if threads else program
     program.verify()
     return program, emit(program, cap)
 
@@ -89,9 +91,9 @@ def assert_equal(graph, outputs, got, expected):
         np.testing.assert_allclose(mine, value, rtol=tolerance, atol=tolerance * scale)
 
 
-def check_plainly(graph, outputs, cap, optimize="default", again=False):
+def check_plainly(graph, outputs, cap, optimize="default", again=False, threads=False):
     arguments = [*graph.inputs, *graph.shared]
-    program, emitted = printed(arguments, outputs, cap, optimize)
+    program, emitted = printed(arguments, outputs, cap, optimize, threads)
     if again:
         assert printed(arguments, outputs, cap, optimize)[1].source == emitted.source
     values = [array_like_compiled(graph.values[v].copy()) for v in arguments]
@@ -198,6 +200,15 @@ def test_printed_code_of_a_graph_as_it_was_built(source):
     outputs = graph.outputs(12)
     if outputs:
         check_plainly(graph, outputs, source.choice(CAPS), "none")
+
+
+def test_loops_that_are_shared_out_compute_the_graph(monkeypatch):
+    share_everything(monkeypatch)
+    for seed in range(len(CAPS) + 10 * MORE):
+        graph = drawn(random.Random(seed))
+        outputs = graph.outputs(12)
+        if outputs:
+            check_plainly(graph, outputs, CAPS[seed % len(CAPS)], threads=True)
 
 
 @pytest.mark.parametrize("seed", [34, 58, 208, 215])
