@@ -59,12 +59,14 @@ def plainly(program, emitted, values):
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 9])
-def test_blocks_of_rows_compute_the_same(monkeypatch, n):
+@pytest.mark.parametrize("cached", [0, 12, 10_000])
+def test_blocks_of_rows_compute_the_same(monkeypatch, n, cached):
     inputs, outputs = logistic()
     program = plan(inputs, rewrite(outputs, inputs), "f", 400)
     whole = emit.emit(blocks_off(monkeypatch, program), 400)
     monkeypatch.undo()
     monkeypatch.setattr(rows, "BLOCK", 4)
+    monkeypatch.setattr(rows, "CACHED", cached)
     printed = emit.emit(program, 400)
     assert "_block" in printed.source
     assert "_block" not in whole.source
@@ -131,7 +133,7 @@ def test_a_portion_is_in_blocks_as_the_whole_is():
     inputs, outputs = logistic()
     program = in_portions(plan(inputs, rewrite(outputs, inputs), "f", 400))
     source = emit.emit(program, 400).source
-    assert f"in range(begin, end, {rows.BLOCK}):" in source
+    assert "in range(begin, end, rows):" in source
     assert "for part in shared_out(parts):" in source
 
 

@@ -98,7 +98,7 @@ LOGISTIC = Workload(
     symbolic,
     plain,
     jax,
-    more=[{"n": 1_000_000, "d": 20}],
+    more=[{"n": 1_000_000, "d": 20}, {"n": 500, "d": 10_000}],
     numba=numba,
     torch=torch,
 )

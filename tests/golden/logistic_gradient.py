@@ -13,10 +13,11 @@ def logistic_gradient(X, v, w):
     # dloss_dw = t2 @ X
     dloss_dw = zeros(d)
     loss = 0.0
+    rows = max(1, min(128, 32768 // (d + 1)))
     t1_block = empty(128)
     t2_block = empty(128)
-    for i0 in range(0, n, 128):
-        i1 = min(i0 + 128, n)
+    for i0 in range(0, n, rows):
+        i1 = min(i0 + rows, n)
         for i in range(i0, i1):
             t1 = 0.0
             for j in range(d):

@@ -19,12 +19,13 @@ def logistic_gradient_hvp(X, v, w, p):
     dloss_dw = zeros(d)
     hvp = zeros(d)
     loss = 0.0
+    rows = max(1, min(128, 32768 // (d + 1)))
     t1_block = empty(128)
     t3_block = empty(128)
     v1_block = empty(128)
     v4_block = empty(128)
-    for i0 in range(0, n, 128):
-        i1 = min(i0 + 128, n)
+    for i0 in range(0, n, rows):
+        i1 = min(i0 + rows, n)
         for i in range(i0, i1):
             t1 = 0.0
             t3 = 0.0

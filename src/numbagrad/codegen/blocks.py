@@ -161,7 +161,10 @@ class _Rows:
         kept = self._kept(parts)
         if any(n not in self.dtypes for n in kept):
             return None
-        blocked = BlockedLoop(self.loop, self.names, {n: self.dtypes[n] for n in kept})
+        loops = [s for s in self.loop.body if isinstance(s, For)]
+        known = [s.extent for s in loops if not self.own.intersection(names_in(s.extent))]
+        dtypes = {n: self.dtypes[n] for n in kept}
+        blocked = BlockedLoop(self.loop, self.names, dtypes, tuple(dict.fromkeys(known)))
         body: list[Any] = []
         for part in parts:
             work = [s for u in part for s in u.statements]

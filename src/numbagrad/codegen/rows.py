@@ -27,6 +27,9 @@ __all__ = [
 
 #: Rows in a block.
 BLOCK = 128
+#: Elements that one loop over a block reads before the next one reads them again: 256 KiB of
+#: doubles, which a processor keeps for itself.
+CACHED = 32768
 #: A call in a text.
 CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 
@@ -74,20 +77,31 @@ class BlockedLoop:
     names : Names
     dtypes : mapping
         Of the numbers that one of the inner loops hands over to another.
+    along : sequence of str
+        How many elements of arrays a row goes through, if several of the inner loops do so: blocks
+        of long rows have fewer, so that the next loop finds them in the cache.
     """
 
-    def __init__(self, loop: For, names: Names, dtypes: Mapping[str, str]):
+    def __init__(
+        self, loop: For, names: Names, dtypes: Mapping[str, str], along: Sequence[str] = ()
+    ):
         self.loop = loop
         self.dtypes = dtypes
+        self.along = along
+        self.rows = names.new("rows") if along else str(BLOCK)
         row = loop.variable
         self.first, self.last = names.new(f"{row}0"), names.new(f"{row}1")
         self.place = f"{row} - {self.first}"
         self.arrays = {n: names.new(f"{n}_block") for n in dtypes}
 
     @property
-    def rooms(self) -> list[Allocate]:
-        """The allocations of its arrays."""
-        return [Allocate(a, (str(BLOCK),), self.dtypes[n]) for n, a in self.arrays.items()]
+    def rooms(self) -> list[Any]:
+        """What stands before it: the size of a block, and the allocations of its arrays."""
+        made: list[Any] = []
+        if self.along:
+            few = f"{CACHED} // ({' + '.join((*self.along, '1'))})"
+            made.append(Assign(self.rows, f"max(1, min({BLOCK}, {few}))", dtype="int64"))
+        return made + [Allocate(a, (str(BLOCK),), self.dtypes[n]) for n, a in self.arrays.items()]
 
     def loads(self, numbers: Iterable[str], place: str = "") -> list[Assign]:
         """Fetch numbers of a row, which is at ``place`` if that is given."""
@@ -104,8 +118,10 @@ class BlockedLoop:
 
     def around(self, body: Sequence[Any]) -> For:
         """The loop over blocks."""
-        end = Assign(self.last, f"min({self.first} + {BLOCK}, {self.loop.extent})")
-        return For(self.first, self.loop.extent, [end, *body], self.loop.begin or "0", BLOCK)
+        loop = self.loop
+        end = Assign(self.last, f"min({self.first} + {self.rows}, {loop.extent})")
+        step = self.rows if self.along else BLOCK
+        return For(self.first, loop.extent, [end, *body], loop.begin or "0", step)
 
 
 class RowLoop:
