@@ -85,7 +85,6 @@ class TestKeys:
             assert f(np.ones(size)).shape == (100, size)
         assert f.compile_report().cache == "hit"
 
-    @pytest.mark.holds_at("stages for threads are kept as well", parallel=False)
     def test_what_it_computes_is(self, place):
         square()
         for change in ({"dtype": "float32"}, {"ndim": 2}, {"factor": 3.0}, {"factor": -2.0}):
@@ -243,7 +242,6 @@ class TestProcesses:
         assert (first, imported) == ("miss", "True")
         assert self.run(self.PROGRAM, place) == ["hit", value, "False"]
 
-    @pytest.mark.holds_at("threads need a module of their own", parallel=False)
     def test_a_hit_needs_nothing_that_translates_or_compiles(self, place):
         program = self.PROGRAM.replace("real(T.exp(1j * (X @ w)))", "exp(X @ w)") + (
             "import types\n"

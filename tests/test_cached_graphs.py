@@ -26,10 +26,9 @@ from numbagrad.jit.machine import supported
 pytestmark = [
     pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 nothing is kept"),
     pytest.mark.holds_at(
-        "it is about what is found again, which Numba's code and stages for threads are not",
+        "it is about what is found again, which Numba's code is not",
         compiler="direct",
         cache=True,
-        parallel=False,
     ),
 ]
 

@@ -401,6 +401,7 @@ def test_a_product_of_a_matrix_with_itself_takes_no_product():
 
 
 class TestGeneratedCode:
+    @pytest.mark.holds_at("rows for several threads are functions", parallel=False)
     def test_forward_values_once_in_one_function(self):
         x, a = T.dvector("x"), T.dmatrix("a")
         y = T.tanh(T.dot(a, x))
@@ -413,6 +414,7 @@ class TestGeneratedCode:
         y_, j_ = f(*at)
         np.testing.assert_allclose(j_, (1 - y_**2)[:, None] * at[1])
 
+    @pytest.mark.holds_at("rows for several threads are functions", parallel=False)
     def test_a_gradient_a_product_and_a_hessian_in_one_function(self):
         x, p = T.dvector("x"), T.dvector("p")
         cost = (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()

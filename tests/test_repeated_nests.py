@@ -165,6 +165,7 @@ class TestValues:
         assert "nest" not in whole.source
         close(f(*given), whole(*given), 1e-11 if dtype == "float64" else 1e-4)
 
+    @pytest.mark.holds_at("rows for several threads are functions as they are", parallel=False)
     def test_numba_compiles_it_as_well(self):
         xs = [T.dmatrix(f"x{k}") for k in range(5)]
         f = ng.function(xs, [T.softmax(x * (T.exp(x) + 1.5), axis=1) for x in xs])

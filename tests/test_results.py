@@ -22,9 +22,8 @@ needs_entry = pytest.mark.skipif(
     not machine.supported(), reason="below llvmlite 0.45 results are copied to where they go"
 )
 translated = pytest.mark.holds_at(
-    "Numba's code and that of several threads allocate results themselves",
+    "Numba's code allocates results itself",
     compiler="direct",
-    parallel=False,
 )
 
 

@@ -10,6 +10,10 @@ import pytest
 from numbagrad import Mode, function, grad, scan, tensor, using
 from numbagrad.jit.machine import supported
 
+DEFAULT = pytest.mark.holds_at(
+    "it is about loops as they are printed and compiled by default", optimize="default"
+)
+
 
 def lanes(f):
     return [loop.lanes for loop in f.simd_report().loops]
@@ -52,11 +56,25 @@ def test_a_copy_is_as_wide_as_can_be():
     assert lanes(f) and min(lanes(f)) > 1
 
 
+@pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles everything")
+@pytest.mark.holds_at("Numba has settings of its own", compiler="direct")
+@pytest.mark.parametrize("parallel", [False, True])
+def test_fast_compile_makes_no_vectors_of_loops_and_of_parts_for_threads(parallel):
+    X, w = tensor.dmatrix("X"), tensor.dvector("w")
+    cost = tensor.sum(tensor.exp(tensor.dot(X, w)))
+    f = function(
+        [X, w], [cost, grad(cost, w)], mode=Mode(optimize="fast_compile", parallel=parallel)
+    )
+    assert ("in shared_out(" in f.source) == parallel
+    assert set(lanes(f)) == {1}
+
+
 def test_draws_are_made_one_at_a_time():
     draws = tensor.random.RandomStream(3).binomial(5, 0.3, size=3)
     assert lanes(function([], draws)) == [1]
 
 
+@DEFAULT
 def test_neighbours_that_are_computed_together_make_no_vectors():
     e, a, b = tensor.dvector("e"), tensor.dscalar("a"), tensor.dscalar("b")
     (h, _) = scan(lambda e, h: a * h + b * e, e, outputs_info=[1.0])
@@ -112,7 +130,7 @@ def test_extremes_in_vectors_keep_nan_and_all_dtypes(op, truth, dtype):
             assert f(values) == truth(values)
 
 
-@pytest.mark.holds_at("it is about loops as they are printed by default", optimize="default")
+@DEFAULT
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
 def test_positions_in_given_arrays_are_found_in_vectors(dtype):
     x = tensor.matrix("x", dtype=dtype)
