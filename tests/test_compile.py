@@ -20,9 +20,10 @@ from numbagrad.jit.direct import Unknown, translate
 from numbagrad.jit.machine import supported
 from numbagrad.kernels.inlined import inlined
 
-pytestmark = pytest.mark.skipif(
-    not supported(), reason="below llvmlite 0.45 Numba compiles everything"
-)
+pytestmark = [
+    pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles everything"),
+    pytest.mark.holds_at("it compares the translation with Numba's", compiler="direct"),
+]
 
 NAMESPACE = {
     "math": math, "np": np, "empty": np.empty, "zeros": np.zeros, "full": np.full,

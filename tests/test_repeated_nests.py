@@ -34,6 +34,10 @@ translated = pytest.mark.skipif(
     not machine.supported(), reason="below llvmlite 0.45 Numba compiles everything"
 )
 
+direct = pytest.mark.holds_at(
+    "it is about machine code that is not Numba's, which takes minutes here", compiler="direct"
+)
+
 LAYERS = {
     "tanh": T.tanh,
     "centred": lambda h: h - h.mean(axis=1, keepdims=True),
@@ -153,6 +157,7 @@ class TestValues:
         wanted = interpret(outputs, dict(zip(inputs, given, strict=True)))
         close(run(program, emit(program, cap, straight), given), wanted)
 
+    @direct
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
     def test_machine_code(self, monkeypatch, dtype):
         inputs, outputs = network([("tanh", "centred")] * 8, dtype)
@@ -175,6 +180,7 @@ class TestValues:
 
 
 @translated
+@direct
 class TestParts:
     """What a function of the source is told of its arguments."""
 
@@ -222,9 +228,12 @@ def f(x, y):
 @pytest.fixture(scope="module")
 def deep():
     inputs, outputs = network([("tanh", "centred")] * 10)
-    return ng.function(inputs, outputs), values(inputs), (inputs, outputs)
+    with ng.using(compiler="direct"):
+        f = ng.function(inputs, outputs)
+    return f, values(inputs), (inputs, outputs)
 
 
+@direct
 class TestApart:
     """Functions that only call others are compiled in an object of their own."""
 

@@ -30,6 +30,7 @@ def test_each_innermost_loop_is_named_with_its_line():
     assert report.loops and (report.loops[0].lanes > 1 or not supported())
 
 
+@DEFAULT
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_elementwise_loops_reductions_and_gradients_are_vectorised(dtype):
     x, y = tensor.vector("x", dtype=dtype), tensor.vector("y", dtype=dtype)
@@ -50,6 +51,7 @@ def test_a_loop_whose_steps_depend_on_each_other_is_not():
 
 
 @pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles copies")
+@DEFAULT
 def test_a_copy_is_as_wide_as_can_be():
     x = tensor.dvector("x")
     f = function([x], tensor.concatenate([x, x]))
