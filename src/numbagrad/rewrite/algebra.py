@@ -72,6 +72,18 @@ def _harmless(node: Node, combine: Any, a: Any, b: Any) -> bool:
     return config.fastmath and bool(np.finfo(dtype).tiny <= made < math.inf)
 
 
+def _multiplied(n: int) -> Any:
+    """``x**n`` as products, whose halves are the same for several exponents."""
+    if n == 1:
+        return x
+    return x * _multiplied(n - 1) if n % 2 else sqr(_multiplied(n // 2))
+
+
+#: Powers up to this, and their reciprocals, are products: a general power takes as long as twenty
+#: of them. Each product adds half a unit in the last place at worst.
+_LARGEST = 16
+
+
 # -- the table -------------------------------------------------------------------------------------
 
 ALGEBRA: list[Rule] = [
@@ -101,16 +113,11 @@ ALGEBRA: list[Rule] = [
     rule(x**0, ones_like(x)),
     rule(x**1, x),
     rule(x**2, sqr(x), kinds="iufc"),
-    rule(x**3, x * sqr(x), kinds="iuf"),
-    rule(x**4, sqr(sqr(x)), kinds="iuf"),
-    rule(x**5, x * sqr(sqr(x)), kinds="f"),
-    rule(x**6, sqr(x * sqr(x)), kinds="f"),
-    rule(x**7, x * sqr(x * sqr(x)), kinds="f"),
-    rule(x**8, sqr(sqr(sqr(x))), kinds="f"),
+    *[rule(x**n, _multiplied(n), kinds="iuf") for n in range(3, _LARGEST + 1)],
     rule(x**0.5, sqrt(x), kinds="f", domain=(0.0, 3.0)),
     rule(x**-1, reciprocal(x), kinds="f"),
     rule(x**-2, reciprocal(sqr(x)), kinds="f"),
-    rule(x**-3, reciprocal(x * sqr(x)), kinds="f"),
+    *[rule(x**-n, reciprocal(_multiplied(n)), kinds="f") for n in range(3, _LARGEST + 1)],
     rule(x * x, sqr(x), kinds="iufc"),
     rule(sqr(abs(x)), sqr(x), where=of_reals, kinds="if"),
     # Constants gather.
