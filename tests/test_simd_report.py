@@ -43,6 +43,14 @@ def test_elementwise_loops_reductions_and_gradients_are_vectorised(dtype):
         assert min(lanes(function([x, y], [tensor.max(x), tensor.min(y)]))) > 1
 
 
+@pytest.mark.skipif(not supported(), reason="what Numba compiles has vectors of half a register")
+def test_short_loops_over_windows_of_rows_of_a_known_length():
+    x = tensor.tensor(dtype="float64", shape=(16, 64), name="x")
+    cost = tensor.sum(tensor.exp(x[:, 32:]) * x[:, :32])
+    f = function([x], [cost, grad(cost, x)])
+    assert len(lanes(f)) == 3 and min(lanes(f)) > 1
+
+
 def test_a_loop_whose_steps_depend_on_each_other_is_not():
     x = tensor.dvector("x")
     f = function([x], tensor.argmax(tensor.exp(x)))

@@ -3,7 +3,7 @@
 The function is translated once more, with the lines of its source on every instruction; what the
 translation does not know is compiled by Numba. In the optimised code the loops are found again as
 cycles of blocks, and a loop of the source counts as vectorised when a cycle with its lines works on
-vectors.
+vectors; or when it has become a few steps in vectors without a cycle, since it is short.
 """
 
 from __future__ import annotations
@@ -65,13 +65,15 @@ def simd_report(program: Program, emitted: Emitted, fastmath: bool, level: int =
     code = objects.code_with_lines(program, emitted, fastmath, level)
     if code is None:
         code = numbas.code_with_lines(program, emitted, fastmath)
-    found, moved = _vectors(code)
+    found, moved, unrolled = _vectors(code)
     lines = source.splitlines()
     loops = []
     for first, last in _innermost(source):
         widths = [n for places, n in found if any(first < line <= last for line in places)]
+        widths += [n for line, n in unrolled if first < line <= last]
         inside = any(all(first <= line <= last for line in places) for places, _ in found)
-        if not inside and any(first < line <= last for line in moved):
+        alone = not inside or last == first + 1
+        if alone and any(first < line <= last for line in moved):
             widths.append(machine_lanes())
         loops.append(LoopReport(first, lines[first - 1], max(widths, default=1)))
     return SimdReport(tuple(loops))
@@ -111,12 +113,16 @@ _WORK = re.compile(
 )
 
 
-def _vectors(code: str) -> tuple[list[tuple[set[int], int]], set[int]]:
+#: What LLVM calls the vectors that it loads where it made vectors of a loop, and only there.
+_LOADED = re.compile(r"^ *%wide\.[\w.]+ = .*<(\d+) x [^\n]*!dbg !(\d+)", re.MULTILINE)
+
+
+def _vectors(code: str) -> tuple[list[tuple[set[int], int]], set[int], set[tuple[int, int]]]:
     """For each cycle of blocks the lines of the source in it and the width of its vectors.
 
     Only what LLVM marks as a loop in vectors counts: neighbouring numbers of one step may be
     computed together, too. Beside that the lines of loops that became one copy, or one filling, of
-    memory.
+    memory, and each line that loads vectors with their width.
     """
     lines = {number: int(line) for number, line in _LOCATION.findall(code)}
     marks = set(_MARK.findall(code))
@@ -135,7 +141,8 @@ def _vectors(code: str) -> tuple[list[tuple[set[int], int]], set[int]]:
                 found.append((places, max(widths, default=1)))
         moved |= {lines.get(n, 0) for n in _MOVED.findall(function)}
         called |= {lines.get(n, 0) for n in _CALLED.findall(function)}
-    return found, moved - called
+    loaded = {(lines.get(at, 0), int(width)) for width, at in _LOADED.findall(code)}
+    return found, moved - called, loaded
 
 
 def _blocks(function: str) -> dict[str, list[str]]:

@@ -135,16 +135,24 @@ class Writer:
         return total
 
     def element(self, array: Array, index: Sequence[Number]) -> str:
-        """The pointer to an element, or to where a sub-array begins; negative indices wrap."""
-        offset = ""
+        """The pointer to an element, or to where a sub-array begins; negative indices wrap.
+
+        The last index is added to the pointer to the row by an instruction of its own: in the sum
+        of two integers that have no bit in common LLVM forgets that it is one.
+        """
+        pointer, offset = array.data, ""
+        type_ = memory_type(array.dtype)
         for position, extent in enumerate(array.shape):
             if offset:
                 offset = self.make(f"mul nsw i64 {offset}, {extent}")
-            if position < len(index):
-                place = self._wrapped(index[position], extent)
-                offset = self.make(f"add nsw i64 {offset}, {place}") if offset else place
-        type_ = memory_type(array.dtype)
-        return self.make(f"getelementptr inbounds {type_}, ptr {array.data}, i64 {offset or '0'}")
+            if position >= len(index):
+                continue
+            place = self._wrapped(index[position], extent)
+            if offset and position == len(array.shape) - 1:
+                pointer = self.make(f"getelementptr inbounds {type_}, ptr {pointer}, i64 {offset}")
+                offset = ""
+            offset = self.make(f"add nsw i64 {offset}, {place}") if offset else place
+        return self.make(f"getelementptr inbounds {type_}, ptr {pointer}, i64 {offset or '0'}")
 
     def _wrapped(self, index: Number, extent: str) -> str:
         if "int" not in index.dtype:
