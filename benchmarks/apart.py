@@ -171,7 +171,7 @@ def memory(scratch: Path, quick: bool, libraries: Sequence[str]) -> dict[str, An
         print(f"  {library:<15} {result[library]['outputs']:.2f} times its two output arrays")
     for workload, steps, words, array in MODELS:
         for library in (one for one in libraries if one in COMPARED):
-            n = steps // 4 if quick else steps
+            n = steps // 40 if quick else steps
             name = f"{library}, {words}"
             command = ["-m", "benchmarks.child", f"memory-{workload}", library, str(n)]
             found = process(command, scratch / f"{workload}-{library}".replace(" ", "-"), {})

@@ -1,11 +1,14 @@
 """The rules of the house: imports go down and stand at the top, files and functions stay small."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.newest("it reads source")
 
 ROOT = Path(__file__).resolve().parent.parent / "src" / "numbagrad"
 
@@ -45,7 +48,17 @@ MODULES = {
     ".".join(("numbagrad", *path.relative_to(ROOT).with_suffix("").parts)): path
     for path in sorted(ROOT.rglob("*.py"))
 }
-TREES = {name: ast.parse(path.read_text("utf-8"), path) for name, path in MODULES.items()}
+
+
+@functools.cache
+def tree_of(module):
+    path = MODULES[module]
+    return ast.parse(path.read_text("utf-8"), path)
+
+
+@functools.cache
+def nodes_of(module):
+    return list(ast.walk(tree_of(module)))
 
 
 def floor(module):
@@ -66,45 +79,60 @@ def imported(module, node):
 
 
 def imports(module):
-    nodes = (n for n in ast.walk(TREES[module]) if isinstance(n, (ast.Import, ast.ImportFrom)))
+    nodes = (n for n in nodes_of(module) if isinstance(n, (ast.Import, ast.ImportFrom)))
     return [(node.lineno, name) for node in nodes for name in imported(module, node)]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_go_down_or_stay_on_the_floor(module):
+def functions(module):
+    return [n for n in nodes_of(module) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+# One test holds each rule for all modules and names those that break it: a test for each module
+# and rule would take longer to be listed and run than to check.
+
+
+def test_imports_go_down_or_stay_on_the_floor():
     wrong = [
-        f"line {line}: {name} is on floor {floor(name)}, above {floor(module)}"
+        f"{module}, line {line}: {name} is on floor {floor(name)}, above {floor(module)}"
+        for module in MODULES
         for line, name in imports(module)
         if name.split(".")[0] == "numbagrad" and floor(name) > floor(module)
     ]
-    assert not wrong, "\n".join([module, *wrong])
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_stand_at_the_top_and_name_what_they_take(module):
+def test_imports_stand_at_the_top_and_name_what_they_take():
     inside = {
-        node.lineno
-        for function in ast.walk(TREES[module])
+        f"{module}, line {node.lineno}"
+        for module in MODULES
+        for function in nodes_of(module)
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
         for node in ast.walk(function)
         if isinstance(node, (ast.Import, ast.ImportFrom))
     }
-    assert not inside, f"{module} imports inside a function, on lines {sorted(inside)}"
-    stars = [line for line, name in imports(module) if name.endswith(".*")]
-    assert not stars, f"{module} imports everything of a module, on lines {stars}"
+    assert not inside, "\n".join(["imports inside a function:", *sorted(inside)])
+    stars = [
+        f"{module}, line {line}"
+        for module in MODULES
+        for line, name in imports(module)
+        if name.endswith(".*")
+    ]
+    assert not stars, "\n".join(["everything of a module is imported:", *stars])
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_says_what_lives_in_it(module):
-    assert ast.get_docstring(TREES[module]), f"{module} has no docstring"
+def test_a_module_says_what_lives_in_it():
+    silent = [module for module in MODULES if not ast.get_docstring(tree_of(module))]
+    assert not silent, "\n".join(["modules without a docstring:", *silent])
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_small(module):
-    lines = len(MODULES[module].read_text("utf-8").splitlines())
-    assert lines <= MODULE_LINES or module in LONG_MODULES, (
-        f"{module} has {lines} lines: look for the seam"
-    )
+def test_modules_are_small():
+    lines = {m: len(path.read_text("utf-8").splitlines()) for m, path in MODULES.items()}
+    long = [
+        f"{module} has {count} lines: look for the seam"
+        for module, count in lines.items()
+        if count > MODULE_LINES and module not in LONG_MODULES
+    ]
+    assert not long, "\n".join(long)
 
 
 def code_lines(function):
@@ -116,26 +144,20 @@ def code_lines(function):
     return function.end_lineno - function.lineno + 1 - doc
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_functions_are_short(module):
+def test_functions_are_short():
     long = [
-        f"{function.name} (line {function.lineno}): {code_lines(function)} lines"
-        for function in ast.walk(TREES[module])
-        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and code_lines(function) > FUNCTION_LINES
+        f"{module}.{function.name} (line {function.lineno}): {code_lines(function)} lines"
+        for module in MODULES
+        for function in functions(module)
+        if code_lines(function) > FUNCTION_LINES
         and f"{module}.{function.name}" not in LONG_FUNCTIONS
     ]
-    assert not long, "\n".join([module, *long])
+    assert not long, "\n".join(long)
 
 
 def test_the_lists_of_exceptions_name_only_what_exists():
-    functions = {
-        f"{module}.{node.name}"
-        for module, tree in TREES.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-    }
-    assert set(LONG_MODULES) <= set(MODULES) and set(LONG_FUNCTIONS) <= functions
+    named = {f"{module}.{node.name}" for module in MODULES for node in functions(module)}
+    assert set(LONG_MODULES) <= set(MODULES) and set(LONG_FUNCTIONS) <= named
     assert all(reason for reason in (LONG_MODULES | LONG_FUNCTIONS).values())
 
 

@@ -137,6 +137,7 @@ def test_a_portion_is_in_blocks_as_the_whole_is():
     assert "for part in shared_out(parts):" in source
 
 
+@pytest.mark.newest("printed code is run as plain Python")
 @settings(
     derandomize=True, database=None, deadline=None, max_examples=40,
     suppress_health_check=list(HealthCheck),

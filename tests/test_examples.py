@@ -18,6 +18,8 @@ from scipy.special import gammaln, softmax
 import numbagrad
 from numbagrad import demo
 
+pytestmark = pytest.mark.newest("models of these kinds are in test_gradient_models")
+
 SIMPLIFIED = pytest.mark.holds_at("it is about what is simplified", optimize="default")
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

@@ -184,6 +184,7 @@ def check_other_sizes(source, graph, outputs):
             assert mine.shape == value.shape
 
 
+@pytest.mark.newest("printed code is run as plain Python")
 @settings(QUICK, max_examples=50)
 @given(st.randoms(use_true_random=False))
 def test_printed_code_computes_the_graph(source):
@@ -193,6 +194,7 @@ def test_printed_code_computes_the_graph(source):
         check_plainly(graph, outputs, source.choice(CAPS))
 
 
+@pytest.mark.newest("printed code is run as plain Python")
 @settings(QUICK, max_examples=15)
 @given(st.randoms(use_true_random=False))
 def test_printed_code_of_a_graph_as_it_was_built(source):
@@ -202,6 +204,7 @@ def test_printed_code_of_a_graph_as_it_was_built(source):
         check_plainly(graph, outputs, source.choice(CAPS), "none")
 
 
+@pytest.mark.newest("printed code is run as plain Python")
 def test_loops_that_are_shared_out_compute_the_graph(monkeypatch):
     share_everything(monkeypatch)
     for seed in range(len(CAPS) + 10 * MORE):
@@ -211,6 +214,7 @@ def test_loops_that_are_shared_out_compute_the_graph(monkeypatch):
             check_plainly(graph, outputs, CAPS[seed % len(CAPS)], threads=True)
 
 
+@pytest.mark.newest("printed code is run as plain Python")
 @pytest.mark.parametrize("seed", [34, 58, 208, 215])
 @pytest.mark.parametrize("optimize", ["none", "default"])
 def test_parts_hand_numbers_over_that_some_of_them_fetch(seed, optimize):
@@ -220,6 +224,7 @@ def test_parts_hand_numbers_over_that_some_of_them_fetch(seed, optimize):
         check_plainly(graph, outputs, cap, optimize)
 
 
+@pytest.mark.newest("printed code is run as plain Python")
 @settings(QUICK, max_examples=15)
 @given(st.randoms(use_true_random=False))
 def test_values_that_do_not_fit_are_refused_as_the_reference_does(source):
@@ -236,6 +241,7 @@ def test_compiled_code_computes_the_graph(seed):
     check_compiled(graph, graph.outputs(16), source)
 
 
+@pytest.mark.newest("printed code is run as plain Python")
 @pytest.mark.parametrize("seed", range(1 + MORE))
 def test_printed_code_computes_more_graphs(seed):
     for k in range(10 * seed, 10 * seed + 10):

@@ -90,6 +90,7 @@ class _Numbagrad:
 TENSOR = _Numbagrad()
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @CASES
 @pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
 def test_against_finite_differences(shape, f, mode):
@@ -125,6 +126,7 @@ def test_compiled(shape, f):
     np.testing.assert_allclose(hessian, differences(gradient, at), atol=1e-7, rtol=1e-6)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @CASES
 def test_detected_sparsity(shape, f):
     at = RNG.uniform(0.2, 1.2, shape)
@@ -142,6 +144,7 @@ def test_detected_sparsity(shape, f):
     np.testing.assert_allclose(value(dense, {x: at}), want, atol=1e-8, rtol=1e-7)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @CASES
 def test_hessians(shape, f):
     at = RNG.uniform(0.2, 1.2, shape)
@@ -163,6 +166,7 @@ def _differentiable():
     return [c for c in OP_CLASSES if c.__module__.startswith("numbagrad") and not c.no_derivative]
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("cls", _differentiable(), ids=lambda c: c.__name__)
 def test_both_modes_agree_and_lie_in_the_detected_pattern_for_every_op(cls):
     for sample in [s for s in cls.samples if s.smooth][:6]:
@@ -465,6 +469,7 @@ def rosenbrock(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
+@pytest.mark.newest("graphs are computed node by node")
 class TestSparsity:
     def test_a_band_of_ten_thousand_variables_takes_three_sweeps(self):
         x = variable("x", (10_000,), static=True)

@@ -19,6 +19,8 @@ from numbagrad.graph.fgraph import FunctionGraph
 from numbagrad.jit.direct import translate
 from numbagrad.rewrite import rewrite
 
+pytestmark = pytest.mark.newest("counts calls of numbagrad's own functions")
+
 #: Few enough statements for a function that the smaller graphs are cut, too.
 CAP = 60
 #: Deeper than Python lets functions call each other.

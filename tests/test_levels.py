@@ -18,6 +18,10 @@ from .plain_python import share_everything
 from .random_graphs import Graph
 from .scan_steps import Step, cost_of_scan, scanned
 
+pytestmark = pytest.mark.newest(
+    "what differs by level is what numbagrad prints and LLVM makes of it"
+)
+
 #: How far results may lie from those of the default, as docs/how_it_works.rst states it: relative
 #: to the largest number in the result, or in the graph where a result may be a difference.
 DOUBLE, SINGLE = 1e-9, 2e-4

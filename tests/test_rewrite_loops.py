@@ -18,6 +18,8 @@ from numbagrad.ops.scanning import Scan
 from numbagrad.printing import pp
 from numbagrad.rewrite import rewrite, stabilized
 
+pytestmark = pytest.mark.newest("graphs are rewritten, and computed node by node")
+
 a, b = T.dscalar("a"), T.dscalar("b")
 n = T.lscalar("n")
 u, v, w = (T.dvector(name) for name in "uvw")

@@ -14,6 +14,8 @@ from numbagrad.rewrite.merge import Rewriter
 from numbagrad.rewrite.pattern import Argument, Some, Wild, build
 from numbagrad.rewrite.stabilize import ROWS
 
+pytestmark = pytest.mark.newest("graphs are rewritten, and computed node by node")
+
 TABLE = [*ALGEBRA, *ROWS]
 DTYPES = {
     "b": ["bool"],

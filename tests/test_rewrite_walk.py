@@ -15,6 +15,8 @@ from numbagrad.rewrite import rewrite, stabilized
 from numbagrad.rewrite.merge import Rewriter
 from numbagrad.rewrite.pattern import on
 
+pytestmark = pytest.mark.newest("graphs are rewritten, and computed node by node")
+
 x, y, z = (T.dscalar(n) for n in "xyz")
 u, v, w = (T.dvector(n) for n in "uvw")
 X = T.dmatrix("X")

@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import numbagrad as ng
@@ -16,6 +16,7 @@ from numbagrad.graph.basic import Variable
 from numbagrad.graph.type import Type
 from numbagrad.ops.scanning import Scan
 from numbagrad.scan import foldl, foldr, reduce, scan, scan_checkpoints, until
+from tests.effort import examples
 
 MODES = ["reference", None]
 
@@ -139,15 +140,22 @@ def elements(data, taps, t, backwards):
     return [data[first + k] for k in taps]
 
 
-@given(
+sequence_taps = given(
     taps=st.lists(st.integers(-3, 3), min_size=1, max_size=3, unique=True),
     steps=st.sampled_from([0, 1, 2, 9]),
     spare=st.integers(0, 2),
     backwards=st.booleans(),
     known=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
-def test_any_taps_lengths_and_directions(taps, steps, spare, backwards, known):
+state_taps = given(
+    taps=st.lists(st.integers(-4, -1), min_size=1, max_size=3, unique=True),
+    steps=st.sampled_from([0, 1, 2, 7]),
+    spare=st.integers(0, 1),
+    known=st.booleans(),
+)
+
+
+def check_taps_of_sequences(mode, taps, steps, spare, backwards, known):
     length = steps + max(*taps, 0) - min(*taps, 0) + spare
     data = np.arange(10.0, 10.0 + length)
     x = T.tensor("x", "float64", (length if known else None,))
@@ -164,19 +172,24 @@ def test_any_taps_lengths_and_directions(taps, steps, spare, backwards, known):
             return_list=True,
             return_updates=False,
         )
-        got = values(made, {x: data, n: steps})
+        got = values(made, {x: data, n: steps}, mode)
         for k, column in enumerate(got):
             np.testing.assert_array_equal(column, [row[k] for row in want])
 
 
-@given(
-    taps=st.lists(st.integers(-4, -1), min_size=1, max_size=3, unique=True),
-    steps=st.sampled_from([0, 1, 2, 7]),
-    spare=st.integers(0, 1),
-    known=st.booleans(),
-)
-@settings(max_examples=60, deadline=None)
-def test_any_taps_of_states(taps, steps, spare, known):
+@sequence_taps
+@examples(40)
+def test_any_taps_lengths_and_directions(**drawn):
+    check_taps_of_sequences("reference", **drawn)
+
+
+@sequence_taps
+@examples(8)
+def test_any_taps_lengths_and_directions_compiled(**drawn):
+    check_taps_of_sequences(None, **drawn)
+
+
+def check_taps_of_states(mode, taps, steps, spare, known):
     depth = -min(taps)
     rows = depth if taps == [-1] else depth + spare
     data = np.linspace(0.3, 1.1, rows)
@@ -192,8 +205,20 @@ def test_any_taps_of_states(taps, steps, spare, known):
     for t in range(steps):
         earlier = [past[len(past) + k] for k in taps]
         past.append(t / 2 + sum((k + 1) * v for k, v in enumerate(earlier)) / 3)
-    got = values(made, {first: data, n: steps})
+    got = values(made, {first: data, n: steps}, mode)
     np.testing.assert_allclose(got, past[depth:], rtol=1e-12)
+
+
+@state_taps
+@examples(60)
+def test_any_taps_of_states(**drawn):
+    check_taps_of_states("reference", **drawn)
+
+
+@state_taps
+@examples(10)
+def test_any_taps_of_states_compiled(**drawn):
+    check_taps_of_states(None, **drawn)
 
 
 @pytest.mark.parametrize("taps", [[0], [2, -1], [-3]])

@@ -7,6 +7,7 @@ which every step is there by itself: no loop, and no rule of a loop's, is in it.
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,12 +185,14 @@ def check_derivatives(mode, loop):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @given(loop=loops())
 @settings(max_examples=40, deadline=None)
 def test_values(loop):
     check_values("reference", loop)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @given(loop=loops(lengths=(1, 2, 4)))
 @settings(max_examples=25, deadline=None)
 def test_derivatives(loop):

@@ -103,6 +103,7 @@ def reverse_twice(cost, wrt, directions):
     return ng.grad(along, wrt, disconnected_inputs="ignore")
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=12, deadline=None)
 @given(step=steps, length=lengths)
@@ -110,6 +111,7 @@ def test_gradients(mode, step, length):
     Both(step, length).check(gradient, mode)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=8, deadline=None)
 @given(step=steps, length=lengths)
@@ -117,6 +119,7 @@ def test_tangents(mode, step, length):
     Both(step, length).check(tangent, mode)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("derivative", [product, reverse_twice])
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=5, deadline=None)
@@ -139,6 +142,7 @@ def ends(after):
     return T.abs(after[0]).sum() > 0.4
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=6, deadline=None)
 @given(
@@ -190,6 +194,7 @@ def test_the_way_back_has_as_many_steps_as_were_made():
 # -- the last steps only -------------------------------------------------------------------------
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=6, deadline=None)
 @given(step=steps, length=lengths, truncate=st.integers(1, 6))
@@ -222,6 +227,7 @@ def test_truncated_gradients(mode, step, length, truncate):
 checkpoints = st.sampled_from([1, 2, 3, 9, "sqrt"])
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=8, deadline=None)
 @given(
@@ -234,6 +240,7 @@ def test_checkpoints(mode, step, length, checkpoint, symbolic):
     Both(step, length, symbolic, checkpoint=checkpoint).check(gradient, mode)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("derivative", [product, reverse_twice])
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=3, deadline=None)
@@ -245,6 +252,7 @@ def test_second_derivatives_with_checkpoints(mode, derivative, step, length, che
 # -- batches -------------------------------------------------------------------------------------
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=6, deadline=None)
 @given(step=steps, length=lengths, chosen=st.integers(1, 15), static=st.booleans())
@@ -276,6 +284,7 @@ def test_many_loops_at_once(mode, step, length, chosen, static):
                 np.testing.assert_allclose(value, member, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=5, deadline=None)
 @given(step=steps, length=st.sampled_from([0, 1, 3]))

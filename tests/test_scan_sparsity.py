@@ -12,6 +12,8 @@ from numbagrad import tensor as T
 from numbagrad.gradient.sparsity import detect
 from tests.scan_steps import Step, scanned
 
+pytestmark = pytest.mark.newest("loops are differentiated, and computed node by node")
+
 N = 4
 
 

@@ -201,8 +201,7 @@ def right(name, row):
         return None
     if name == "arctan2" and 0.0 in row:
         return None  # mpmath has no zeros with signs
-    digits = 700 if name in ("log1mexp", "softplus") and row[0] < -300 else 60
-    with mpmath.workdps(digits):
+    with mpmath.workdps(60):
         try:
             truth = TRUTH[name](*map(mpmath.mpf, row))
         except (ValueError, ZeroDivisionError, OverflowError):
@@ -210,8 +209,11 @@ def right(name, row):
     return truth if mpmath.isfinite(truth) and not isinstance(truth, mpmath.mpc) else None
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", TRUTH)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    # In single precision those of one argument are held to their doubles below, at more places.
+    [(n, d) for n in TRUTH for d in DTYPES if d is np.float64 or elementary.KERNELS[n].arity == 2],
+)
 def test_as_exact_as_stated(name, dtype):
     error, where = worst(name, dtype, 100 if dtype is np.float64 else 30)
     assert error <= FUNCTIONS[name].ulps(dtype), f"{name}{where}: {error} ulp"
@@ -471,6 +473,7 @@ def test_integers_are_doubles_and_complex_numbers_are_refused():
         one(1j)
 
 
+@pytest.mark.newest("mpmath alone computes them")
 def test_the_coefficients_are_those_that_the_fit_gives():
     with open(_coefficients.__file__, encoding="utf-8") as file:
         assert file.read() == text()

@@ -49,6 +49,7 @@ def looped(node_of, arrays, many, count):
     return [np.stack(made) for made in zip(*results, strict=True)]
 
 
+@pytest.mark.newest("graphs are computed node by node")
 @pytest.mark.parametrize("cls", list(cases()))
 def test_every_op_over_a_batch_is_a_loop_over_its_members(cls):
     for sample in cls.samples:
