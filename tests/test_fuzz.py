@@ -7,7 +7,6 @@ A graph that failed once stands, reduced, in `test_codegen_regressions.py`.
 ``NUMBAGRAD_FUZZ=50 pytest tests/test_fuzz.py`` runs that many times as many seeds.
 """
 
-import os
 import random
 
 import numpy as np
@@ -24,6 +23,7 @@ from numbagrad.function.wrapper import array_like_compiled
 from numbagrad.ops.interpret import interpret
 from numbagrad.rewrite import rewrite
 
+from .effort import MORE
 from .plain_python import run, share_everything
 from .random_graphs import Graph
 
@@ -35,7 +35,7 @@ DTYPES = (
     ("float32",),
     ("int8", "int32", "uint8", "int64"),
 )
-MORE = int(os.environ.get("NUMBAGRAD_FUZZ", "0"))
+TWO_WILL_DO = pytest.mark.newest("two graphs will do")
 CAPS = (400, 400, 60, 30, 16, 8)
 QUICK = settings(
     derandomize=True,
@@ -185,7 +185,7 @@ def check_other_sizes(source, graph, outputs):
 
 
 @pytest.mark.newest("printed code is run as plain Python")
-@settings(QUICK, max_examples=50)
+@settings(QUICK, max_examples=25 * (1 + MORE))
 @given(st.randoms(use_true_random=False))
 def test_printed_code_computes_the_graph(source):
     graph = drawn(source)
@@ -195,7 +195,7 @@ def test_printed_code_computes_the_graph(source):
 
 
 @pytest.mark.newest("printed code is run as plain Python")
-@settings(QUICK, max_examples=15)
+@settings(QUICK, max_examples=10 * (1 + MORE))
 @given(st.randoms(use_true_random=False))
 def test_printed_code_of_a_graph_as_it_was_built(source):
     graph = drawn(source)
@@ -225,7 +225,7 @@ def test_parts_hand_numbers_over_that_some_of_them_fetch(seed, optimize):
 
 
 @pytest.mark.newest("printed code is run as plain Python")
-@settings(QUICK, max_examples=15)
+@settings(QUICK, max_examples=10 * (1 + MORE))
 @given(st.randoms(use_true_random=False))
 def test_values_that_do_not_fit_are_refused_as_the_reference_does(source):
     graph = drawn(source, 15)
@@ -234,7 +234,9 @@ def test_values_that_do_not_fit_are_refused_as_the_reference_does(source):
         check_other_sizes(source, graph, outputs)
 
 
-@pytest.mark.parametrize("seed", range(5 + MORE))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(k, marks=TWO_WILL_DO) for k in range(2, 4 + MORE))]
+)
 def test_compiled_code_computes_the_graph(seed):
     source = random.Random(seed)
     graph = drawn(source)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.newest("counts calls of numbagrad's own functions")
 #: Few enough statements for a function that the smaller graphs are cut, too.
 CAP = 60
 #: Deeper than Python lets functions call each other.
-DEEP = 3000
+DEEP = 1500
 
 
 def chain(n):
