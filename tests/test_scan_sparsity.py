@@ -4,12 +4,13 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import numbagrad as ng
 from numbagrad import tensor as T
 from numbagrad.gradient.sparsity import detect
+from tests.effort import examples
 from tests.scan_steps import Step, scanned
 
 pytestmark = pytest.mark.newest("loops are differentiated, and computed node by node")
@@ -80,7 +81,7 @@ def test_the_number_of_steps_has_to_be_known():
         detect(trace, x, {x: np.zeros(3)})
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10)
 @given(seed=st.integers(0, 10**9), kinds=st.sampled_from(["v|vs|m", "iv|iv|vs", "s|ss|s"]))
 def test_no_entry_is_left_out(seed, kinds):
     step = Step(random.Random(seed), *kinds.split("|"))
