@@ -14,6 +14,7 @@ import pytest
 import numbagrad as ng
 import numbagrad.tensor as T
 from numbagrad.codegen.emit import emit
+from numbagrad.codegen.outline import STRAIGHT, outline, size_of
 from numbagrad.codegen.plan import plan
 from numbagrad.graph.fgraph import FunctionGraph
 from numbagrad.jit.direct import translate
@@ -97,6 +98,14 @@ def test_four_times_the_nodes_are_four_times_the_work(graph):
     (few, short), (many, long) = calls(graph, 50), calls(graph, 200)
     assert many < 4.4 * few
     assert long < 4.4 * short
+
+
+def test_parts_of_what_is_no_loop_in_vectors_any_more_are_short():
+    inputs, (value,) = mixed(400)
+    outputs = [value, *ng.grad(value, inputs)]
+    program = plan(inputs, rewrite(outputs, inputs), None, CAP, outputs)
+    parts, _ = outline(program, CAP, STRAIGHT)
+    assert len(parts) > 10 and max(size_of(part.body) for part in parts) < 5 * CAP
 
 
 def test_many_pieces_are_joined_where_they_belong():

@@ -160,8 +160,9 @@ class _Outliner:
         loops = {s.variable for s in walk(run) if isinstance(s, For)}  # nobody else's
         wanted = [n for n in written if reads[n] > inside[n] and n not in loops]
         needs = [n for n in read_first(run) if n in self.locals]
-        carried = [n for n in needs if n in set(written)]
-        fresh = [n for n in wanted if n not in carried]
+        set_here, needed = set(written), set(needs)
+        carried = [n for n in needs if n in set_here]
+        fresh = [n for n in wanted if n not in needed]
         spilled = [n for n in fresh if self._spill(n)]
         gives = [*carried, *(n for n in fresh if n not in self.spilled)]
         calls = [s.part for s in walk(run) if isinstance(s, PartCall)]
@@ -276,7 +277,9 @@ def _levels(root: For) -> list[list[For | _Side]]:
 def _runs(body: list[Any], cap: int, straight: int) -> list[list[Any]]:
     """A body in runs that fit; a comment stays with what it is about."""
     runs: list[list[Any]] = [[]]
-    room = cap * straight
+    # LLVM takes more than linear time for what parts read and write. A loop over such a body is
+    # computed in vectors only while it is whole, so nothing is lost with short ones.
+    room = cap if _is_straight(body) else cap * straight
     weight = 0
     for statement in body:
         mine = _weight(statement, straight)
