@@ -47,23 +47,28 @@ def argsort(x):
     """The int64 indices that sort ``x``, NaN last; indices of equal elements ascend."""
     n = x.size
     source = new_array(n, n)
+    values = new_array(x, n)
     for start in range(0, n, _RUN):
         for i in range(start, min(start + _RUN, n)):
             value = x[i]
             j = i
-            while j > start and stands_before(value, x[source[j - 1]]):
+            while j > start and stands_before(value, values[j - 1]):
                 source[j] = source[j - 1]
+                values[j] = values[j - 1]
                 j -= 1
             source[j] = i
+            values[j] = value
     if n <= _RUN:
         return source
     target = new_array(n, n)
+    merged = new_array(x, n)
     width = _RUN
     while width < n:
         for start in range(0, n, 2 * width):
             stop = min(start + 2 * width, n)
-            _merge_indices(x, source, target, start, min(start + width, n), stop)
+            _merge_both(source, values, target, merged, start, min(start + width, n), stop)
         source, target = target, source
+        values, merged = merged, values
         width *= 2
     return source
 
@@ -83,13 +88,15 @@ def _merge(source, target, start, middle, stop):
 
 
 @inner("none")
-def _merge_indices(x, source, target, start, middle, stop):
-    """As `_merge`, for indices into ``x`` that are compared by what they point to."""
+def _merge_both(source, values, target, merged, start, middle, stop):
+    """As `_merge`, for indices and the values that they are compared by."""
     left, right = start, middle
     for k in range(start, stop):
-        if right < stop and (left >= middle or stands_before(x[source[right]], x[source[left]])):
+        if right < stop and (left >= middle or stands_before(values[right], values[left])):
             target[k] = source[right]
+            merged[k] = values[right]
             right += 1
         else:
             target[k] = source[left]
+            merged[k] = values[left]
             left += 1

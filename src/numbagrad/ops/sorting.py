@@ -44,10 +44,10 @@ class Sort(Block):
     def reference(x):
         return np.sort(x, kind="stable")
 
-    # y[i] = x[p[i]] with the stable order p. Forward takes by p, reverse by its inverse, which is
-    # the order of p: the same permutation at ties, so the two are adjoint there too.
+    # y[i] = x[p[i]] with the stable order p. Forward takes by p, reverse by its inverse: the same
+    # permutation at ties, so the two are adjoint there too.
     def pullback(self, gy, y, x):
-        places = argsort_last(argsort_last(x))
+        places = OPS["inverse_permutation"](argsort_last(x))
         return [OPS["take_along_axis"](gy, places, -1)]
 
     def pushforward(self, tangents, y, x):
