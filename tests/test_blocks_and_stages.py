@@ -89,6 +89,20 @@ def test_sums_of_another_dtype_start_where_they_are_added_to():
     np.testing.assert_allclose(found[1], np.exp(X_ @ w_) @ X_, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.holds_at("what shares a loop depends on what is simplified", optimize="default")
+def test_functions_of_rows_before_a_product_are_in_a_loop_of_their_own():
+    X, v, w = T.dmatrix("X"), T.dvector("v"), T.dvector("w")
+    e = T.exp(v * w)
+    f = ng.function([X, v, w], [T.dot(e * w, X), T.sum(e), e + 1.0])
+    work, multiples = f.source.split("for i in range(i0, i1):")[1:]
+    assert "exp(" in work and "for j in" not in work and "1.0 + " in work
+    assert "exp(" not in multiples and "for j in" in multiples
+    X_, v_, w_ = RNG.normal(size=(300, 3)), RNG.normal(size=300), RNG.normal(size=300)
+    e_ = np.exp(v_ * w_)
+    for found, expected in zip(f(X_, v_, w_), [(e_ * w_) @ X_, e_.sum(), e_ + 1.0], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def blocks_off(monkeypatch, program):
     monkeypatch.setattr(emit, "in_blocks", lambda given: given)
     return program

@@ -13,8 +13,10 @@ is left as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
+from ..kernels.inlined import Inlined
 from ..records import record, replace
 from .names import Names
 from .program import (
@@ -43,7 +45,7 @@ class _Unit:
     reads, writes : set of str
         The names of numbers and arrays.
     stage : int
-        Odd for inner loops, even for what stands between; 0 while it is open.
+        Odd for inner loops, even for what stands before, between and behind them.
     """
 
     statements: list[Any]
@@ -109,6 +111,7 @@ class _Rows:
         for statement in walk(loop.body):
             if isinstance(statement, Assign) and statement.dtype:
                 self.dtypes.setdefault(statement.name, statement.dtype)
+        self.namespace = program.namespace
         self.results = {name for name, _, _ in program.results}
         self.units = _units(loop)
         self.rows = RowLoop(loop)
@@ -131,22 +134,37 @@ class _Rows:
     def _stages(self) -> bool:
         """Give each unit its stage; whether that could be done."""
         for k, unit in enumerate(self.units):
-            before = [
-                u for u in self.units[:k] if u.writes & (unit.reads | unit.writes) & self._meet
-            ]
-            stage = max((u.stage for u in before), default=0)
+            stage = max((u.stage for u in self._before(k)), default=0)
             if unit.heavy:
                 unit.stage = stage + 1 if stage % 2 == 0 else stage
             else:
                 unit.stage = stage + 1 if stage % 2 == 1 else stage
-        for k in reversed(range(len(self.units))):
+        free = [k for k, unit in enumerate(self.units) if unit.stage == 0]
+        for k in reversed(free):
             unit = self.units[k]
-            if unit.stage == 0:  # waits for nothing: it goes where it is needed first
-                users = [u.stage for u in self.units[k + 1 :] if unit.writes & u.reads]
+            users = [u.stage for u in self.units[k + 1 :] if unit.writes & u.reads]
+            if not self._dear(unit) and 0 not in users:
+                # It waits for no loop: it goes where it is needed first.
                 unit.stage = max(1, min(users, default=2))
+        for k in free:
+            if any(u.stage == 0 for u in self._before(k)):  # else that would have to be kept for it
+                self.units[k].stage = 0
         return all(len({u.stage for u in self.units if n in u.writes}) <= 1 for n in self.carried)
 
-    @property
+    def _before(self, place: int) -> list[_Unit]:
+        """The units that one waits for."""
+        unit = self.units[place]
+        mine, sets = (unit.reads | unit.writes) & self._meet, unit.writes & self._meet
+        return [u for u in self.units[:place] if u.writes & mine or u.reads & sets]
+
+    def _dear(self, unit: _Unit) -> bool:
+        """Whether it calls an elementary function for a row, which vectors should compute."""
+        texts = [text for s in unit.statements for text in reads_of(s)]
+        called = {text[m.start() : m.end() - 1] for text in texts for m in CALL.finditer(text)}
+        functions = (self.namespace.get(name) for name in called)
+        return not unit.heavy and any(isinstance(f, Inlined) for f in functions)
+
+    @cached_property
     def _meet(self) -> set[str]:
         """Names through which one unit of a row waits for another one."""
         arrays = {s.array for s in walk(self.loop.body) if isinstance(s, Store)}
