@@ -268,6 +268,24 @@ def test_parts_of_sums_that_are_not_finite_add_up_without_a_warning(eager):
     assert f(np.r_[1e308, np.zeros(50), 1e308]) == np.inf
 
 
+@pytest.mark.holds_at("what shares a loop depends on what is simplified", optimize="default")
+def test_parts_write_over_what_they_read_for_the_last_time(eager):
+    r, a = T.dvector("r"), T.dscalar("a")
+    h = ng.scan(lambda r, h: a * h + r**2, r, outputs_info=[1.0], return_updates=False)
+    cost = (T.log(h) + r / h).sum()
+    other = (T.log(h) + r / h[::-1]).sum()  # each row reads what another one would write over
+    for value, once in ((cost, True), (other, False)):
+        f = ng.function([r, a], [value, ng.grad(value, a)], parallel=True)
+        assert "in shared_out(" in f.source
+        assert f.source.count("    t3 = t1\n") == (2 if once else 0)  # for all rows, and for some
+        plain = ng.function([r, a], [value, ng.grad(value, a)], mode="reference")
+        for n in (0, 1, 6, 1000):
+            data = RNG.normal(size=n), 0.5
+            for _ in range(2):
+                for one, two in zip(f(*data), plain(*data), strict=True):
+                    np.testing.assert_allclose(one, two, rtol=1e-10)
+
+
 def test_an_error_before_the_portions_is_that_of_the_whole(pair):
     X, y, w, p = logistic_data(50)
     for f in pair:

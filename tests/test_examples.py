@@ -131,6 +131,7 @@ class TestLogisticRegression:
             np.testing.assert_allclose(ours, numpys, rtol=1e-12, atol=1e-12)
 
     @SIMPLIFIED
+    @pytest.mark.holds_at("rows for several threads are functions", parallel=False)
     def test_one_function_one_sweep(self, logistic):
         X, y, *_ = logistic
         source = demo.compile_model(X, y).source

@@ -142,10 +142,7 @@ def gaussian_process(n):
         elementwise,
         logistic,
         network,
-        pytest.param(
-            volatility,
-            marks=pytest.mark.holds_at("rows for threads are not written over", parallel=False),
-        ),
+        volatility,
         filtered,
         recomputed,
         by_a_sequence,

@@ -73,12 +73,25 @@ def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
     straight : int
         How many times as many it may have that are no loops and no branches.
     """
-    program = in_columns(reused(drawn_apart(in_blocks(program))))
+    return _printed(_staged(program), cap, straight)
+
+
+def _staged(program: Program) -> Program:
+    """The Program and its portions with loops in stages."""
+    made = drawn_apart(in_blocks(program))
+    body = [
+        replace(s, portion=_staged(s.portion)) if isinstance(s, Share) else s for s in made.body
+    ]
+    return replace(made, body=body)
+
+
+def _printed(program: Program, cap: int, straight: int) -> Emitted:
+    program = in_columns(reused(program))
     called: list[Part] = []
     body = program.body
     if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):
         body = _called_back(body, program, called, False)
-    portions = [emit(s.portion, cap, straight) for s in body if isinstance(s, Share)]
+    portions = [_printed(s.portion, cap, straight) for s in body if isinstance(s, Share)]
     nests, body = shared(replace(program, body=body), cap, straight)
     parts, body = outline(replace(program, body=body), cap, straight)
     parts = [*called, *nests, *parts]

@@ -22,6 +22,7 @@ from .program import (
     Comment,
     For,
     Program,
+    Share,
     Store,
     Together,
     names_in,
@@ -61,18 +62,42 @@ def reused(program: Program) -> Program:
         new = statement.name
         shapes[new] = statement.dtype, statement.shape
         loop = next((k for k in range(place + 1, len(body)) if new in touched[k]), 0)
-        reader = body[loop]
-        if not isinstance(reader, For) or new in kept:
+        if not isinstance(body[loop], (For, Share)) or new in kept:
             continue
         for old in sorted(touched[loop] - kept - {new}):
             same = last[old] == loop and shapes.get(old) == shapes[new]
-            if same and shown.get(old, loop) >= loop and in_one_breath(reader, old, new):
+            same = same and shown.get(old, loop) >= loop
+            reader = _rows(body[loop], {old, new}) if same else None
+            if reader is not None and in_one_breath(reader, old, new):
                 body[place] = Assign(new, old)
+                body[loop] = _with_one(body[loop], old, new)
                 last[old] = len(body)
                 break
     made = replace(program, body=body)
     made.verify()
     return made
+
+
+def _rows(statement: For | Share, arrays: set[str]) -> For | None:
+    """The loop over the rows of some arrays, in one thread or in several; None if there are more.
+
+    Where a part of the rows begins makes no difference: each row is in one part.
+    """
+    if isinstance(statement, For):
+        return statement
+    found = [s for s in statement.portion.body if arrays & _mentioned(s)]
+    return replace(found[0], begin="") if len(found) == 1 and isinstance(found[0], For) else None
+
+
+def _with_one(statement: Any, old: str, new: str) -> Any:
+    """A loop for threads that takes one array for two."""
+    if not isinstance(statement, Share):
+        return statement
+    portion = statement.portion
+    parameters = [p for p in portion.parameters if p[0] != new]
+    portion = replace(portion, parameters=parameters, body=[Assign(new, old), *portion.body])
+    portion.verify()
+    return replace(statement, portion=portion, takes=tuple(n for n in statement.takes if n != new))
 
 
 def _made_in_place(program: Program) -> list[Any]:
