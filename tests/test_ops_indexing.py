@@ -122,6 +122,7 @@ def test_index_arrays(name):
     compare(lambda x, i, j, k: x[index(i, j, k)], lambda x, i, j, k: x[index(i, j, k)], A, P, Q, R)
 
 
+@pytest.mark.newest("the Ops are compiled in test_ops_derived")
 @pytest.mark.parametrize("name", INDICES)
 def test_writing_and_adding_by_index_arrays(name):
     index = INDICES[name]

@@ -346,6 +346,7 @@ def test_norm_method_takes_all_elements_as_one_vector():
 # -- compiled -----------------------------------------------------------------------------------
 
 
+@pytest.mark.newest("each of these Ops is compiled in test_ops_derived")
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
 def test_compiled_code_agrees_with_numpy(dtype):
     s, a, b = definite(dtype=dtype), matrix(dtype=dtype), matrix(1, dtype=dtype)

@@ -217,6 +217,7 @@ CASES = {
 }
 
 
+@pytest.mark.newest("the Ops that they are made of are compiled in test_ops_derived")
 @pytest.mark.parametrize("name", CASES)
 def test_against_numpy(name):
     symbolic, numpy, *arrays = CASES[name]

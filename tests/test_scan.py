@@ -183,6 +183,7 @@ def test_any_taps_lengths_and_directions(**drawn):
     check_taps_of_sequences("reference", **drawn)
 
 
+@pytest.mark.newest("test_compiled_taps_of_any_length will do")
 @sequence_taps
 @examples(8)
 def test_any_taps_lengths_and_directions_compiled(**drawn):
@@ -215,6 +216,7 @@ def test_any_taps_of_states(**drawn):
     check_taps_of_states("reference", **drawn)
 
 
+@pytest.mark.newest("test_compiled_taps_of_any_length will do")
 @state_taps
 @examples(10)
 def test_any_taps_of_states_compiled(**drawn):

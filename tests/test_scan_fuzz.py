@@ -205,6 +205,7 @@ def test_compiled_values(loop):
     check_values(None, loop)
 
 
+@pytest.mark.newest("test_compiled_values and test_scan_codegen will do")
 @given(loop=loops(lengths=(1, 2, 4)))
 @settings(max_examples=3, deadline=None)
 def test_compiled_derivatives(loop):

@@ -164,6 +164,7 @@ def test_an_intermediate_can_be_replaced():
     np.testing.assert_allclose(made.eval({ys: [[1.0, 2.0], [3.0, 4.0]]}), [6.0, 14.0])
 
 
+@pytest.mark.newest("the Ops are compiled in test_ops_derived")
 @pytest.mark.parametrize("batch", ["array", "index", "both"])
 def test_batches_of_arrays_and_of_indices(batch):
     x, i, k = T.dtensor3("x"), T.lvector("i"), T.lscalar("k")
