@@ -103,6 +103,21 @@ def test_functions_of_rows_before_a_product_are_in_a_loop_of_their_own():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_what_a_function_of_a_row_meets_comes_before_the_product_with_it():
+    X, b = T.dmatrix("X"), T.dvector("b")
+    t, seen = T.dvector("t"), T.tensor(dtype="bool", shape=(None,), name="seen")
+    given, z = T.log(t), T.dot(X, b)
+    sums = [T.sum(T.switch(seen, v, 0.0)) for v in (-given, z)]
+    arguments, outputs = [X, b, t, seen], [given, T.exp(-z), *sums]
+    program = plan(arguments, rewrite(outputs, arguments), "f", 400)
+    values = [RNG.normal(size=(9, 2)), RNG.normal(size=2), np.arange(1.0, 10.0), np.arange(9) > 4]
+    found = plainly(program, emit.emit(program, 400), values)
+    X_, b_, t_, seen_ = values
+    expected = [np.log(t_), np.exp(-X_ @ b_), -np.log(t_)[seen_].sum(), (X_ @ b_)[seen_].sum()]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def blocks_off(monkeypatch, program):
     monkeypatch.setattr(emit, "in_blocks", lambda given: given)
     return program

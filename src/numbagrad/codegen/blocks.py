@@ -134,7 +134,7 @@ class _Rows:
     def _stages(self) -> bool:
         """Give each unit its stage; whether that could be done."""
         for k, unit in enumerate(self.units):
-            stage = max((u.stage for u in self._before(k)), default=0)
+            stage = max((self.units[u].stage for u in self._before(k)), default=0)
             if unit.heavy:
                 unit.stage = stage + 1 if stage % 2 == 0 else stage
             else:
@@ -147,15 +147,23 @@ class _Rows:
                 # It waits for no loop: it goes where it is needed first.
                 unit.stage = max(1, min(users, default=2))
         for k in free:
-            if any(u.stage == 0 for u in self._before(k)):  # else that would have to be kept for it
-                self.units[k].stage = 0
+            if any(self.units[u].stage == 0 for u in self._before(k)):
+                self._first(k)  # else what it reads would have to be kept for it
         return all(len({u.stage for u in self.units if n in u.writes}) <= 1 for n in self.carried)
 
-    def _before(self, place: int) -> list[_Unit]:
+    def _first(self, place: int) -> None:
+        """Have a unit and all that it waits for come before the inner loops."""
+        self.units[place].stage = 0
+        for other in self._before(place):
+            if self.units[other].stage:
+                self._first(other)
+
+    def _before(self, place: int) -> list[int]:
         """The units that one waits for."""
         unit = self.units[place]
         mine, sets = (unit.reads | unit.writes) & self._meet, unit.writes & self._meet
-        return [u for u in self.units[:place] if u.writes & mine or u.reads & sets]
+        earlier = enumerate(self.units[:place])
+        return [k for k, u in earlier if u.writes & mine or u.reads & sets]
 
     def _dear(self, unit: _Unit) -> bool:
         """Whether it calls an elementary function for a row, which vectors should compute."""
