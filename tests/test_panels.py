@@ -89,6 +89,18 @@ def test_nothing_to_multiply(one_thread, several_threads, n, d, s):
             assert np.isnan(loss) and not gradient.any() and not product.any()
 
 
+def test_what_a_loop_packed_into_one_array_comes_in_blocks_of_rows_as_well():
+    x, ws = T.matrix("x"), [T.matrix(f"w{k}") for k in range(5)]
+    h = T.tanh(x @ ws[0])
+    for w in ws[1:]:
+        h = T.tanh(h @ w) + T.tanh(h)
+    inputs, outputs = [x, *ws], [T.sum(h**2), *ng.grad(T.sum(h**2), ws)]
+    f = ng.function(inputs, outputs)
+    assert "kept = empty((rows, " in f.source
+    given = [RNG.normal(size=(1500, 4)), *RNG.normal(size=(5, 4, 4))]
+    agree(f(*given), ng.function(inputs, outputs, mode="reference")(*given))
+
+
 def test_arrays_of_any_layout(one_thread):
     X, Y, W, P = data(700, 9, 4)
     wanted = multinomial_by_hand(X, Y, W, P)

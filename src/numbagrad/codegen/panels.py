@@ -91,6 +91,40 @@ class _Item:
         return self.reads | self.writes
 
 
+class _Several:
+    """Statements that go together, with what another one is compared with, all at once."""
+
+    def __init__(self) -> None:
+        self.items: list[_Item] = []
+        self._touched: set[str] = set()
+        self._written: set[str] = set()
+        #: Names of which one of them touches, or writes, more than the row that it computes with.
+        self._touched_whole: set[str] = set()
+        self._written_whole: set[str] = set()
+
+    def add(self, item: _Item) -> None:
+        """One more."""
+        self.items.append(item)
+        self._touched |= item.touched
+        self._written |= item.writes
+        self._touched_whole |= item.touched - item.own
+        self._written_whole |= item.writes - item.own
+
+    def clash(self, item: _Item) -> bool:
+        """Whether one of them and a later one have to stay in their order."""
+        return not (item.writes.isdisjoint(self._touched) and item.reads.isdisjoint(self._written))
+
+    def meet(self, item: _Item) -> bool:
+        """Whether a later one needs of each row only what they did to this row."""
+        changed = [n for n in item.touched if n in self._written]
+        changed += [n for n in item.writes if n in self._touched]
+        if not item.own.issuperset(changed):
+            return False
+        return item.writes.isdisjoint(self._touched_whole) and item.touched.isdisjoint(
+            self._written_whole
+        )
+
+
 def in_panels(program: Program) -> Program:
     """The Program with products and loops over the same rows in blocks, where they share data."""
     if not any(isinstance(s, Call) and _PRODUCT.fullmatch(s.text) for s in program.body):
@@ -108,11 +142,14 @@ class _Panels:
         self.program = program
         self.equal = _Equal(program.body)
         self.shapes = _shapes(program)
+        #: Several arrays of one size may have been packed into one, which is no value of its own.
+        self.dtypes = {s.name: s.dtype for s in program.body if isinstance(s, Allocate)}
         self.results = {name for name, _, _ in program.results}
         self.aliases = {
             s.name: s.text for s in program.body
             if isinstance(s, Assign) and not s.update and _is_array(program, s)
         }  # fmt: skip
+        self._memory = dict(self.aliases)
         #: How many statements of the function's body read each name, within them as well.
         self.readers = Counter(n for s in program.body for n in set(names_read([s])))
         self.unset = {s.name for s in program.body if isinstance(s, Allocate) and s.fill is None}
@@ -147,8 +184,12 @@ class _Panels:
         return made
 
     def _root(self, name: str) -> str:
-        while name in self.aliases:
-            name = self.aliases[name]
+        """The first of the names that its memory has had; what is found is remembered."""
+        way = []
+        while name in self._memory:
+            way.append(name)
+            name = self._memory[name]
+        self._memory.update(dict.fromkeys(way, name))
         return name
 
     def _noted(self, item: _Item) -> _Item:
@@ -212,17 +253,16 @@ class _Panels:
         """What comes before the loop over blocks, what is in it, and what comes behind it."""
         rows = self.items[start].rows
         before: list[_Item] = []
-        group: list[_Item] = []
-        behind: list[_Item] = []
+        group, behind = _Several(), _Several()
         for item in self.items[start:]:
-            late = any(_clash(item, other) for other in behind)
-            if item.rows == rows and not late and all(_meet(g, item) for g in group):
-                group.append(item)
-            elif late or any(_clash(item, g) for g in group):
-                behind.append(item)
+            late = behind.clash(item)
+            if item.rows == rows and not late and group.meet(item):
+                group.add(item)
+            elif late or group.clash(item):
+                behind.add(item)
             else:
                 before.append(item)
-        return self._with_late_rooms(before, group, behind)
+        return self._with_late_rooms(before, group.items, behind.items)
 
     def _with_late_rooms(
         self, before: list[_Item], group: list[_Item], behind: list[_Item]
@@ -231,7 +271,8 @@ class _Panels:
         early = {n for i in (*before, *group) if not _makes_room(i) for n in i.touched}
         late = [i for i in before if _makes_room(i) and i.statement.name not in early]
         place = {id(item): k for k, item in enumerate(self.items)}
-        first = [i for i in before if not any(i is other for other in late)]
+        moved = {id(item) for item in late}
+        first = [i for i in before if id(i) not in moved]
         return first, group, sorted([*late, *behind], key=lambda item: place[id(item)])
 
     # -- printing --------------------------------------------------------------------------
@@ -249,10 +290,8 @@ class _Panels:
         sums = [n for item in group if item.product for n in item.sums]
         names = Names(taken_names(self.program))
         rows = names.new("rows")
-        front = [
-            item for item in ahead
-            if not (_makes_room(item) and item.statement.name in (*few, *sums))
-        ]  # fmt: skip
+        anew = {*few, *sums}
+        front = [i for i in ahead if not (_makes_room(i) and i.statement.name in anew)]
         extent = self._extent(group)
         widths, columns = self._sizes(group)
         together = f"blas.rows_at_once({extent}, {_largest(widths)}, {_largest(columns)})"
@@ -287,17 +326,23 @@ class _Panels:
 
     def _write_over(self, group: Sequence[_Item], few: Collection[str]) -> None:
         """Let loops write over what they read for the last time, as ``reuse`` does elsewhere."""
+        # Where the memory that each name stands for is used for the last time.
+        last = {self._root(n): k for k, item in enumerate(group) for n in item.touched}
+        before: set[str] = set()
         for place, item in enumerate(group):
+            ours = {n for n in item.touched if n in few and n in self.program.arrays}
+            known = sorted(ours & before)
+            before |= ours
             if not isinstance(item.statement, For):
                 continue
-            before = {n for other in group[:place] for n in other.touched}
-            behind = {self._root(n) for other in group[place + 1 :] for n in other.touched}
-            for new in sorted(item.made & set(few) - before - set(self.aliases)):
-                for old in sorted(item.touched & set(few) & before):
-                    alike = self._kind(old) == self._kind(new) and self._root(old) not in behind
+            for new in sorted(n for n in item.made & ours - {*known} if n not in self.aliases):
+                for old in known:
+                    memory = self._root(old)
+                    alike = self._kind(old) == self._kind(new) and last[memory] <= place
                     if alike and in_one_breath(item.statement, old, new):
-                        self.aliases[new] = old
-                        behind.add(self._root(old))  # of another one it is no more
+                        self.aliases[new] = self._memory[new] = old
+                        # Of another one it is no more.
+                        last[memory] = max(last[new], place + 1)
                         break
 
     def _kind(self, name: str) -> tuple[str, tuple[str, ...]]:
@@ -315,7 +360,8 @@ class _Panels:
         return loops[0] if loops else group[0].rows
 
     def _dtype(self, array: str) -> str:
-        return self.program.arrays[array][0]
+        known = self.program.arrays.get(array)
+        return known[0] if known else self.dtypes[array]
 
     def _sizes(self, group: Sequence[_Item]) -> tuple[list[str], list[str]]:
         """How wide the matrices are whose rows are multiplied, and their products."""
@@ -333,7 +379,8 @@ class _Panels:
         """A statement for the rows from ``first`` to ``last``."""
         if not item.product:
             loop = item.statement
-            inner = [_shifted(s, few, loop.variable, first) for s in loop.body]
+            ours = {n for n in item.touched if n in few}
+            inner = [_shifted(s, ours, loop.variable, first) for s in loop.body]
             return For(loop.variable, last, inner, first)
         kind, out, *operands = item.product
         written = "gemm_tn_add" if kind == "gemm_tn" else f"{kind}_into"
@@ -342,18 +389,6 @@ class _Panels:
             else f"{n}[{first}:{last}]" for n in (out, *operands)
         ]  # fmt: skip
         return Call((), f"blas.{written}({', '.join(given)})")
-
-
-def _clash(a: _Item, b: _Item) -> bool:
-    """Whether the two have to stay in their order."""
-    return bool(a.writes & b.touched or b.writes & a.reads)
-
-
-def _meet(first: _Item, second: _Item) -> bool:
-    """Whether ``second`` needs of each row only what ``first`` did to this row."""
-    shared = first.touched & second.touched
-    changed = shared & (first.writes | second.writes)
-    return all(n in first.own and n in second.own for n in changed)
 
 
 def _shares(group: Sequence[_Item]) -> bool:
