@@ -14,6 +14,8 @@ DEFAULT = pytest.mark.holds_at(
     "it is about loops as they are printed and compiled by default", optimize="default"
 )
 
+DIRECT = pytest.mark.holds_at("Numba compiles it in another way", compiler="direct")
+
 
 def lanes(f):
     return [loop.lanes for loop in f.simd_report().loops]
@@ -44,6 +46,9 @@ def test_elementwise_loops_reductions_and_gradients_are_vectorised(dtype):
 
 
 @pytest.mark.skipif(not supported(), reason="what Numba compiles has vectors of half a register")
+@DEFAULT
+@DIRECT
+@pytest.mark.holds_at("parts for threads do not know the sizes of what they take", parallel=False)
 def test_short_loops_over_windows_of_rows_of_a_known_length():
     x = tensor.tensor(dtype="float64", shape=(16, 64), name="x")
     cost = tensor.sum(tensor.exp(x[:, 32:]) * x[:, :32])
@@ -60,6 +65,7 @@ def test_a_loop_whose_steps_depend_on_each_other_is_not():
 
 @pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles copies")
 @DEFAULT
+@DIRECT
 def test_a_copy_is_as_wide_as_can_be():
     x = tensor.dvector("x")
     f = function([x], tensor.concatenate([x, x]))
@@ -67,7 +73,7 @@ def test_a_copy_is_as_wide_as_can_be():
 
 
 @pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles everything")
-@pytest.mark.holds_at("Numba has settings of its own", compiler="direct")
+@DIRECT
 @pytest.mark.parametrize("parallel", [False, True])
 def test_fast_compile_makes_no_vectors_of_loops_and_of_parts_for_threads(parallel):
     X, w = tensor.dmatrix("X"), tensor.dvector("w")
@@ -93,6 +99,7 @@ def test_neighbours_that_are_computed_together_make_no_vectors():
 
 
 @pytest.mark.skipif(not supported(), reason="below llvmlite 0.45 Numba compiles everything")
+@DIRECT
 def test_the_report_needs_no_numba():
     code = (
         "import sys, numbagrad as ng\n"

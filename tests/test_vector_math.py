@@ -506,6 +506,7 @@ def each_in_a_loop(names, dtype, lanes, monkeypatch):
 
 
 @pytest.mark.skipif(not machine.supported(), reason="below llvmlite 0.45 all are inlined")
+@pytest.mark.holds_at("Numba inlines all", compiler="direct")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_called_functions_give_the_bits_of_inlined_ones(dtype, monkeypatch):
     rng = np.random.default_rng(3)
