@@ -114,7 +114,7 @@ def translate(
         raise Unknown("results of other types")
     allocating = [new_array(ndim, sum(unit.allocations.values())) for ndim in unit.allocations]
     declarations = [*unit.declared.values(), *unit.foreign.values(), *allocating]
-    text = "\n".join([*declarations, *unit.texts, *_versions(unit)])
+    text = "\n".join([*declarations, *unit.texts, *_versions(unit), *unit.loop_notes, ""])
     if unit.places is not None:
         text += unit.places.text()
     return Translated(text, _MAIN, made, unit.borrowed)
@@ -555,7 +555,7 @@ class _Body(Kernels, Given, Shared):
         write.start(step)
         never = "nuw nsw" if place.natural else "nsw"
         write.put(f"store i64 {write.make(f'add {never} i64 {at}, {by.text}')}, ptr {counter}")
-        write.end(f"br label %{head}")
+        write.end(f"br label %{head}{self.unit.loop_note(end)}")
         write.start(after)
 
     def _do_While(self, node: ast.While) -> None:
