@@ -13,8 +13,8 @@ __all__ = [
     "FAILED_KERNEL",
     "FAILED_SHAPE",
     "NEVER_UNROLLED",
-    "NOT_BY_PARTS",
     "NO_MEMORY",
+    "ONE_AT_A_TIME",
     "RUNTIME",
     "SHARED",
     "filling",
@@ -28,8 +28,8 @@ FAILED_SHAPE = -3
 #: An array that the caller wants a result to be written into has another shape.
 FAILED_GIVEN = -4
 
-#: Metadata of loops that are not unrolled, or not where nobody knows how many steps they have.
-NEVER_UNROLLED, NOT_BY_PARTS = "!2", "!3"
+#: Metadata of loops that are not unrolled, and of those that compute one vector at a time.
+NEVER_UNROLLED, ONE_AT_A_TIME = "!2", "!3"
 
 #: Part of every module. ``dtor_info``, the third word, holds what malloc gave; the seventh, which
 #: Numba leaves alone, the size of a large block, which is kept when it is released.
@@ -147,7 +147,7 @@ attributes {MARK} = {{ nounwind noinline }}
 !0 = !{{!"branch_weights", i32 1, i32 100000}}
 !1 = !{{!"branch_weights", i32 100000, i32 1}}
 {NEVER_UNROLLED} = !{{!"llvm.loop.unroll.disable"}}
-{NOT_BY_PARTS} = !{{!"llvm.loop.unroll.runtime.disable"}}
+{ONE_AT_A_TIME} = !{{!"llvm.loop.interleave.count", i32 1}}
 """
 
 #: A module that makes more arrays calls functions for it.

@@ -17,7 +17,7 @@ from ..runtime import (
     FAILED_SHAPE,
     NEVER_UNROLLED,
     NO_MEMORY,
-    NOT_BY_PARTS,
+    ONE_AT_A_TIME,
     filling,
 )
 from .expressions import Expressions
@@ -129,17 +129,18 @@ class Unit:
         self.loop_notes: list[str] = []
         self._structs: dict[str, str] = {}
 
-    def loop_note(self, end: str) -> str:
+    def loop_note(self, end: str, dear: bool) -> str:
         """What stands behind the step of a loop, so that LLVM does not print its body many times.
 
-        Of how many steps it does not know it would make several steps one, after vectors as before:
-        that takes it a third of its time, and gains nothing that can be measured.
+        Of steps that it knows the number of it would print each one, and of dear ones several at
+        once: that takes it long, and gains nothing where the processor overlaps steps by itself.
         """
-        here = _FIRST_LOOP + len(self.loop_notes)
-        if not end.isdigit() or int(end) <= _SHORT:
+        known = end.isdigit() and int(end) > _SHORT
+        told = [NEVER_UNROLLED] * (known or dear) + [ONE_AT_A_TIME] * dear
+        if not told:
             return ""
-        kind = NEVER_UNROLLED
-        self.loop_notes.append(f"!{here} = distinct !{{!{here}, {kind}}}")
+        here = _FIRST_LOOP + len(self.loop_notes)
+        self.loop_notes.append(f"!{here} = distinct !{{!{here}, {', '.join(told)}}}")
         return f", !llvm.loop !{here}"
 
     def struct(self, fields: Sequence[str]) -> str:

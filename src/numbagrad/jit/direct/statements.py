@@ -37,7 +37,7 @@ _MAIN = "numbagrad_main"
 INLINED = 6
 
 #: A function that holds more references counts them by calls.
-_FEW_OWNERS = 16
+_FEW_OWNERS = 4
 #: One that holds so many, and has no loops, is not optimised.
 _MANY_OWNERS = 32
 _COUNTING = re.compile(r"call void @numbagrad_(retain|release)\(")
@@ -555,8 +555,12 @@ class _Body(Kernels, Given, Shared):
         write.start(step)
         never = "nuw nsw" if place.natural else "nsw"
         write.put(f"store i64 {write.make(f'add {never} i64 {at}, {by.text}')}, ptr {counter}")
-        write.end(f"br label %{head}{self.unit.loop_note(end)}")
+        write.end(f"br label %{head}{self.unit.loop_note(end, self._is_dear(body))}")
         write.start(after)
+
+    def _is_dear(self, body: Sequence[ast.stmt]) -> bool:
+        """Whether each step computes an elementary function."""
+        return any(_elementary_calls(s, self.namespace) for s in body)
 
     def _do_While(self, node: ast.While) -> None:
         if node.orelse:
