@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..config import config
 from ..kernels._elementary import CALLED
 from ..lazy import lazy_module
 from ..records import record
-from . import cache, numbas, objects, vectors
+from . import cache, commons, numbas, objects, vectors
 from .content import key_of
 from .machine import Loaded, MissingSymbolError, supported
 from .signature import ENTRY, Argument
@@ -25,6 +25,7 @@ from .signature import ENTRY, Argument
 if TYPE_CHECKING:
     from ..codegen.emit import Emitted
     from ..codegen.program import Program
+    from .direct.arrays import Common
 
 __all__ = ["Built", "again", "bind_constants", "build"]
 
@@ -123,10 +124,10 @@ def build(
                 seconds = {"typing": 0.0, "llvm": time.perf_counter() - begin}
                 return Built(seconds, _Enter(loaded), make, None, "hit", key)
             try:
-                translated = objects.translated(program, emitted, fastmath, make, kept)
+                translated = objects.translated(program, emitted, fastmath, make, kept, level)
                 typed = time.perf_counter()
                 stored = objects.compiled(translated, arguments, as_list, level)
-                loaded = _loaded(stored)
+                loaded = _loaded(stored, translated.common, level)
             except (objects.Unknown, MissingSymbolError):
                 pass
             else:
@@ -173,12 +174,13 @@ def _from_cache(key: str | None) -> Loaded | None:
     if stored is None:
         return None
     try:
-        return _loaded(stored)
+        return _loaded(stored, {}, 0)
     except MissingSymbolError:
         return None
 
 
-def _loaded(stored: cache.Stored) -> Loaded:
+def _loaded(stored: cache.Stored, common: Mapping[str, Common], level: int) -> Loaded:
+    commons.provide(stored.outside, common, level)
     if any(name.startswith(CALLED) for name in stored.outside):
         vectors.provide(stored.outside)
     return Loaded(stored.code, stored.outside)

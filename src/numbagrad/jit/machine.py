@@ -82,11 +82,12 @@ def _new_engine(text: str) -> Any:
     return llvm.create_mcjit_compiler(module, _new_machine(0))
 
 
-def _engine_of(code: bytes) -> Any:
+def _engine_of(*codes: bytes) -> Any:
     """An engine with the code of object files."""
     engine = _new_engine("")
-    for part in objects(code):
-        engine.add_object_file(llvm.ObjectFileRef.from_data(part))
+    for code in codes:
+        for part in objects(code):
+            engine.add_object_file(llvm.ObjectFileRef.from_data(part))
     engine.finalize_object()
     return engine
 
@@ -329,10 +330,17 @@ def _optimised(module: Any, exported: Container[str], level: int) -> None:
     manager.run(module, builder)
 
 
-def keep(code: bytes, names: Iterable[str]) -> None:
-    """Take machine code into this process for good, and make its functions known to all other."""
+def keep(made: Sequence[cache.Stored], names: Sequence[str]) -> None:
+    """Take machine code into this process for good, and make its functions known to all other.
+
+    Raises
+    ------
+    MissingSymbolError
+        If it needs a routine that is not to be found.
+    """
     _set_up()
-    engine = _engine_of(code)
+    _provide_all(name for stored in made for name in stored.outside if name not in names)
+    engine = _engine_of(*(stored.code for stored in made))
     _kept.append(engine)
     for name in names:
         llvm.add_symbol(name, engine.get_function_address(name))
@@ -362,9 +370,7 @@ class Loaded:
         limit = shared.get_global_value_address("numbagrad_limit")
         ctypes.c_int64.from_address(limit).value = config.kept_memory
         use_threads(thread_count())
-        for name in outside:
-            if llvm.address_of_symbol(name) is None:
-                _provide(name)
+        _provide_all(outside)
         self.engine = _engine_of(code)
         self.engine.run_static_constructors()
 
@@ -387,6 +393,12 @@ class _MethodDef(ctypes.Structure):
 _new_function = ctypes.PYFUNCTYPE(
     ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.py_object
 )(("PyCFunction_NewEx", ctypes.pythonapi))
+
+
+def _provide_all(outside: Iterable[str]) -> None:
+    for name in outside:
+        if llvm.address_of_symbol(name) is None:
+            _provide(name)
 
 
 def _provide(name: str) -> None:

@@ -17,9 +17,9 @@ from ..config import config
 from . import borrowed, cache
 from .content import key_of_function
 from .direct import Unknown, translate
-from .direct.arrays import Borrowed
+from .direct.arrays import Borrowed, Common
 from .direct.layout import Kind
-from .direct.statements import Translated
+from .direct.source import Translated, common_kernel
 from .entry import entry_text
 from .machine import compile_text, lanes, optimised_text, supported
 from .signature import ENTRY, Argument
@@ -33,10 +33,11 @@ def translated(
     fastmath: bool,
     make: Callable[[], Any],
     kept: list[Any],
+    level: int,
 ) -> Translated:
     """The source in LLVM IR; or a call of what Numba makes of it, which ``kept`` then keeps."""
     try:
-        return _translated(program, emitted, fastmath)
+        return _translated(program, emitted, fastmath, level)
     except (Unknown, RecursionError):
         pass
     kept[0] = make()
@@ -47,7 +48,7 @@ def translated(
 
 
 def _translated(
-    program: Program, emitted: Emitted, fastmath: bool, lines: bool = False
+    program: Program, emitted: Emitted, fastmath: bool, level: int, lines: bool = False
 ) -> Translated:
     """The source in LLVM IR; `Unknown` if it has something that is not known."""
     kinds, wanted = _kinds(program)
@@ -61,7 +62,14 @@ def _translated(
         wanted,
         lanes(),
         lines,
+        lambda function, kinds, flags: _common(function, tuple(kinds), flags, level),
     )
+
+
+@lru_cache(maxsize=4096)
+def _common(function: Any, kinds: tuple[Kind, ...], flags: str, level: int) -> Common | None:
+    """A kernel in machine code of its own, if it may have that."""
+    return common_kernel(function, kinds, flags, level, _borrow)
 
 
 def _kinds(program: Program) -> tuple[list[Kind], list[Kind]]:
@@ -75,7 +83,7 @@ def code_with_lines(program: Program, emitted: Emitted, fastmath: bool, level: i
     if config.compiler != "direct" or not supported() or "objmode" in emitted.source:
         return None
     try:
-        made = _translated(program, emitted, fastmath, lines=True)
+        made = _translated(program, emitted, fastmath, level, lines=True)
     except (Unknown, RecursionError):
         return None
     others = [function.text for function in made.borrowed.values()]

@@ -9,6 +9,7 @@ from .apart import MARK
 from .process import LARGE, RELEASE
 
 __all__ = [
+    "COMMON",
     "FAILED_GIVEN",
     "FAILED_KERNEL",
     "FAILED_SHAPE",
@@ -20,6 +21,9 @@ __all__ = [
     "filling",
     "new_array",
 ]
+
+#: What the symbols of kernels begin with that have machine code of their own.
+COMMON = "numbagrad_kernel_"
 
 #: Statuses that compiled code returns, besides 0 and the codes of failed checks.
 NO_MEMORY = -1

@@ -40,5 +40,5 @@ def provide(outside: Iterable[str]) -> None:
             stored = cache.Stored(code, tuple(others))
             if key is not None:
                 cache.store(key, stored)
-        keep(stored.code, symbols)
+        keep([stored], symbols)
         _known.update(symbols)

@@ -5,7 +5,7 @@ calls of kernels, which is what code generation prints; at anything else it rais
 Numba compiles the function. Nothing here needs Numba.
 """
 
-from .statements import translate
+from .source import translate
 from .values import Unknown
 
 __all__ = ["Unknown", "translate"]

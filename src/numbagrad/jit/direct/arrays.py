@@ -11,7 +11,7 @@ import numpy as np
 
 from ...kernels._elementary import widths
 from ...kernels.inlined import EXTREMES, Inlined
-from ...records import record
+from ...records import field, record
 from ..runtime import (
     FAILED_KERNEL,
     FAILED_SHAPE,
@@ -37,7 +37,7 @@ from .values import (
     number,
 )
 
-__all__ = ["FIRST_GROUP", "Arrays", "Borrowed", "Unit", "Written"]
+__all__ = ["FIRST_GROUP", "Arrays", "Borrowed", "Common", "Unit", "Written"]
 
 #: How arrays like another are made, and what they are filled with.
 _LIKE: dict[Any, tuple[Any, int | None]] = {
@@ -92,6 +92,33 @@ class Written:
     fresh: frozenset[int] = frozenset()
 
 
+@record(frozen=True)
+class Common:
+    """A kernel in machine code of its own, which all functions of a process call.
+
+    Attributes
+    ----------
+    made : Written
+    symbols : tuple of str
+        The functions that it is.
+    text : str
+        LLVM IR of it and of what it calls.
+    declared : str
+        Its declaration.
+    borrowed : tuple of str
+        LLVM IR of what it calls of Numba's and of elementary functions.
+    common : dict
+        The kernels that it calls itself, by symbol.
+    """
+
+    made: Written
+    symbols: tuple[str, ...]
+    text: str
+    declared: str
+    borrowed: tuple[str, ...] = ()
+    common: dict[str, Common] = field(default_factory=dict)
+
+
 class Unit:
     """What the functions of one source share.
 
@@ -101,6 +128,8 @@ class Unit:
         The declarations of outside functions: of C and LLVM, of Numba's.
     borrowed : dict
         The functions that Numba compiled, by symbol.
+    common : dict
+        The kernels that are called in machine code of their own, by symbol.
     allocations : Counter
         How many arrays of each rank are made in the text.
     lanes : int
@@ -125,6 +154,7 @@ class Unit:
         self.declared: dict[str, str] = {}
         self.foreign: dict[str, str] = {}
         self.borrowed: dict[str, Borrowed] = {}
+        self.common: dict[str, Common] = {}
         self.allocations: Counter[int] = Counter()
         self.loop_notes: list[str] = []
         self._structs: dict[str, str] = {}
@@ -158,6 +188,10 @@ class Unit:
 
     def kernel(self, function: Any, kinds: Sequence[Kind], flags: str) -> Written:
         """A function that has a source of its own, for such arguments."""
+        raise NotImplementedError
+
+    def small_product(self, dtype: str) -> str:
+        """The symbol of products of small matrices; what it begins with for transposed ones."""
         raise NotImplementedError
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
-from ...kernels import _small, threads
+from ...kernels import threads
 from ...kernels._kernel import ByDtype, Draw, Kernel, Named, Primitive
 from ...kernels.symbols import PREFIX, RANDOM
 from ..runtime import FAILED_KERNEL
@@ -191,11 +191,10 @@ class Kernels(Arrays):
         self, c: Array, a: Array, a_turned: Number, b: Array, b_turned: Number, k: Number
     ) -> tuple[Any, ...]:
         write = self.writer
-        self.declared[f"small {c.dtype}"] = _small.definitions(c.dtype)
+        name = self.unit.small_product(c.dtype)
         columns = a.shape[1]
         down = write.make(f"select i1 {a_turned.text}, i64 1, i64 {columns}")
         along = write.make(f"select i1 {a_turned.text}, i64 {columns}, i64 1")
-        name = _small.symbol(c.dtype)
         chosen = write.make(f"select i1 {b_turned.text}, ptr @{name}_transposed, ptr @{name}")
         size = ", ".join(f"i64 {x}" for x in (*c.shape, k.text))
         write.put(

@@ -10,31 +10,25 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...kernels.inlined import EXTREMES, Inlined
-from ...records import field, record
 from ..apart import MARK
-from ..runtime import new_array
-from .arrays import FIRST_GROUP, Borrowed, Unit, Written
+from .arrays import Unit
 from .expressions import unified
 from .given import Given
-from .kernels import Kernels, definition
-from .layout import Kind, fields_of, kind_of, parameters
+from .kernels import Kernels
+from .layout import Kind, fields_of, kind_of
 from .mentions import count_sets, last_mentions
 from .parts import Taking, in_new_memory
-from .places import Places
 from .shared import Shared
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
 
-__all__ = ["Translated", "translate"]
+__all__ = ["MAIN", "Again", "Body", "elementary_calls"]
 
 #: The function that is called from outside, with data and sizes of arrays that others own.
-_MAIN = "numbagrad_main"
-
-#: A source with more calls of elementary functions calls them; with fewer they are inlined.
-INLINED = 6
+MAIN = "numbagrad_main"
 
 #: A function that holds more references counts them by calls.
 _FEW_OWNERS = 4
@@ -43,84 +37,7 @@ _MANY_OWNERS = 32
 _COUNTING = re.compile(r"call void @numbagrad_(retain|release)\(")
 
 
-@record()
-class Translated:
-    """LLVM IR of a printed function and its parts.
-
-    Attributes
-    ----------
-    text : str
-    symbol : str
-    results : tuple of Kind
-    borrowed : dict
-        The functions of Numba's that it calls, by symbol.
-    """
-
-    text: str
-    symbol: str
-    results: tuple[Kind, ...]
-    borrowed: dict[str, Borrowed] = field(default_factory=dict)
-
-
-def translate(
-    source: str,
-    name: str,
-    takes: Sequence[Kind],
-    namespace: Mapping[str, Any],
-    fastmath: bool,
-    borrow: Callable[[Any, Sequence[Kind]], Borrowed],
-    results: Sequence[Kind] | None = None,
-    lanes: int = 0,
-    lines: bool = False,
-) -> Translated:
-    """Translate printed source.
-
-    Parameters
-    ----------
-    source : str
-    name : str
-        The function to translate; others of the same source are its parts.
-    takes : sequence of Kind
-        Its parameters.
-    namespace : mapping
-        What global names stand for.
-    fastmath : bool
-        Whether sums may be reassociated and products contracted.
-    borrow : callable
-        ``borrow(function, kinds)`` has Numba compile a function for such arguments.
-    results : sequence of Kind, optional
-        What the function is expected to return, if that is known. When it is called, the field of
-        ``out`` with an array's data holds where the caller wants it, with its sizes behind, or
-        null.
-    lanes : int
-        How many doubles the machine computes at once; 0 where nothing but the text itself is at
-        hand, and every elementary function is inlined.
-    lines : bool
-        Whether instructions bear the lines of the source.
-
-    Raises
-    ------
-    Unknown
-        If the source has something that is not known here, or returns something else.
-    """
-    parsed = ast.parse(source)
-    functions = {f.name: f for f in parsed.body if isinstance(f, ast.FunctionDef)}
-    unit = _Source(functions, namespace, "reassoc contract" if fastmath else "", borrow)
-    if _elementary_calls(parsed, namespace) > INLINED:
-        unit.lanes = lanes
-    unit.places = Places() if lines else None
-    made = unit.main(name, takes, results or ())
-    if results is not None and list(made) != list(results):
-        raise Unknown("results of other types")
-    allocating = [new_array(ndim, sum(unit.allocations.values())) for ndim in unit.allocations]
-    declarations = [*unit.declared.values(), *unit.foreign.values(), *allocating]
-    text = "\n".join([*declarations, *unit.texts, *_versions(unit), *unit.loop_notes, ""])
-    if unit.places is not None:
-        text += unit.places.text()
-    return Translated(text, _MAIN, made, unit.borrowed)
-
-
-def _elementary_calls(parsed: ast.AST, namespace: Mapping[str, Any]) -> int:
+def elementary_calls(parsed: ast.AST, namespace: Mapping[str, Any]) -> int:
     """How many calls of elementary functions the source has."""
     return sum(
         isinstance(node, ast.Call)
@@ -131,90 +48,11 @@ def _elementary_calls(parsed: ast.AST, namespace: Mapping[str, Any]) -> int:
     )
 
 
-def _versions(unit: Unit) -> list[str]:
-    """What tells LLVM of the versions for vectors, and keeps their declarations until then."""
-    if not unit.elementary:
-        return []
-    names = [f"ptr @{name}" for versions, _ in unit.elementary.values() for name in versions]
-    kept = f"@llvm.compiler.used = appending global [{len(names)} x ptr] [{', '.join(names)}]"
-    groups = [
-        f"attributes #{FIRST_GROUP + k} = {{ nounwind willreturn memory(none) {attribute} }}"
-        for k, (_, attribute) in enumerate(unit.elementary.values())
-    ]
-    return [f'{kept}, section "llvm.metadata"', *groups, ""]
-
-
-class _Again(Exception):
+class Again(Exception):
     """A name turned out to need a slot, or a wider dtype: write the function anew."""
 
 
-class _Source(Unit):
-    """All functions of one source."""
-
-    def __init__(
-        self,
-        functions: Mapping[str, ast.FunctionDef],
-        namespace: Mapping[str, Any],
-        flags: str,
-        borrow: Callable[..., Borrowed],
-    ):
-        super().__init__({**namespace, **functions}, flags, borrow)
-        self.functions = functions
-        self.texts: list[str] = []
-        self.made: dict[Any, Written] = {}
-        self.count = 0
-
-    def part(self, name: str, taking: Taking) -> Written:
-        """A part for such arguments."""
-        key = (name, taking)
-        if key not in self.made:
-            self.count += 1
-            symbol = f"numbagrad_part{self.count}"
-            self.made[key] = self._written(self.functions[name], self.namespace, taking, symbol)
-        return self.made[key]
-
-    def kernel(self, function: Any, kinds: Sequence[Kind], flags: str) -> Written:
-        """A function with a source of its own for such arguments."""
-        key = (function, tuple(kinds), flags)
-        if key not in self.made:
-            self.count += 1
-            symbol = f"numbagrad_{function.__name__.strip('_')}{self.count}"
-            node, scope = definition(function)
-            own, self.flags = self.flags, flags
-            try:
-                self.made[key] = self._written(node, scope, parameters(kinds, True), symbol)
-            finally:
-                self.flags = own
-        return self.made[key]
-
-    def main(self, name: str, kinds: Sequence[Kind], wanted: Sequence[Kind]) -> tuple[Kind, ...]:
-        """Write the function that is called from outside; what it returns."""
-        taking = parameters(kinds, False)
-        return self._written(self.functions[name], self.namespace, taking, _MAIN, wanted).results
-
-    def _written(
-        self,
-        node: ast.FunctionDef,
-        scope: Mapping[str, Any],
-        taking: Taking,
-        symbol: str,
-        wanted: Sequence[Kind] = (),
-    ) -> Written:
-        slotted: dict[str, str] = {}
-        for _ in range(100):
-            body = _Body(self, node, scope, taking, slotted, wanted)
-            allocations = self.allocations.copy()
-            try:
-                text = body.text(symbol)
-            except _Again:
-                self.allocations = allocations
-                continue
-            self.texts.append(text)
-            return Written(symbol, tuple(body.results or ()), body.made_here or frozenset())
-        raise Unknown("names whose dtypes do not settle")
-
-
-class _Body(Kernels, Given, Shared):
+class Body(Kernels, Given, Shared):
     """One function.
 
     Parameters
@@ -279,7 +117,7 @@ class _Body(Kernels, Given, Shared):
         write.end(f"ret i32 {write.make('load i32, ptr %status')}")
         entry = ["entry:", "  %status = alloca i32", *(f"  {line}" for line in slots)]
         entry += [f"  store ptr null, ptr {owner}" for owner in self.owners]
-        linkage = "define" if symbol == _MAIN else "define internal"
+        linkage = "define" if symbol == MAIN else "define internal"
         # A kernel of numbers is called in loops, which are vectorised if it is inlined.
         kernel = self.namespace is not self.unit.namespace
         places = None if kernel else self.unit.places
@@ -339,7 +177,7 @@ class _Body(Kernels, Given, Shared):
             if name in self.slotted:
                 raise Unknown(f"{name} before it is set")
             self.slotted[name] = ""
-            raise _Again
+            raise Again
         return super()._Name(node)
 
     def _assign(self, name: str, value: Any) -> None:
@@ -365,7 +203,7 @@ class _Body(Kernels, Given, Shared):
             wider = unified(known, value.dtype)
             if wider != known:
                 self.slotted[name] = wider
-                raise _Again
+                raise Again
         self.places[name] = known
         place = self.writer.slot(f"v.{name}", llvm_type(known))
         text = self.writer.cast(value, known).text
@@ -559,8 +397,8 @@ class _Body(Kernels, Given, Shared):
         write.start(after)
 
     def _is_dear(self, body: Sequence[ast.stmt]) -> bool:
-        """Whether each step computes an elementary function."""
-        return any(_elementary_calls(s, self.namespace) for s in body)
+        """Whether each step computes an elementary function: of several LLVM knows best."""
+        return sum(elementary_calls(s, self.namespace) for s in body) == 1
 
     def _do_While(self, node: ast.While) -> None:
         if node.orelse:
@@ -621,7 +459,7 @@ class _Body(Kernels, Given, Shared):
                 if ndim is not None:
                     raise Unknown("results of different types")
                 self.slotted[f"result {k}"] = unified(one, other)
-        raise _Again
+        raise Again
 
     def _return(self, values: Sequence[Any]) -> None:
         write = self.writer
