@@ -140,7 +140,7 @@ next:
   call void @numbagrad_release(ptr %block)
   %after = add nuw i64 %k, 1
   %more = icmp ult i64 %after, %count
-  br i1 %more, label %next, label %done
+  br i1 %more, label %next, label %done, !llvm.loop !4
 done:
   ret void
 }}
@@ -151,6 +151,7 @@ attributes {MARK} = {{ nounwind noinline }}
 !0 = !{{!"branch_weights", i32 1, i32 100000}}
 !1 = !{{!"branch_weights", i32 100000, i32 1}}
 {NEVER_UNROLLED} = !{{!"llvm.loop.unroll.disable"}}
+!4 = distinct !{{!4, {NEVER_UNROLLED}}}
 {ONE_AT_A_TIME} = !{{!"llvm.loop.interleave.count", i32 1}}
 """
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import llvmlite.binding as llvm
 
 from . import threads
+from ._scipy import extension
 
 PREFIX = "numbagrad_"
 
@@ -139,7 +140,7 @@ def _random_address(routine: str) -> int:
 
 def _exported(module: str) -> dict[str, object]:
     # Named by a string: SciPy is loaded only when compiled code needs one of its routines.
-    return importlib.import_module(module).__pyx_capi__
+    return extension(module).__pyx_capi__
 
 
 def _signature(capsule: object) -> str:

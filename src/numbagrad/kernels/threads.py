@@ -14,13 +14,14 @@ they do nothing. This file needs no Numba.
 """
 
 import ctypes
-import importlib
 import os
 from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
+
+from ._scipy import extension
 
 __all__ = ["ENTER", "LEAVE", "addresses", "settings"]
 
@@ -41,7 +42,7 @@ _made: list[Any] = []
 
 def settings() -> tuple[int, int] | None:
     """The addresses of the functions that read and change OpenBLAS's number of threads."""
-    library = ctypes.CDLL(importlib.import_module("scipy.linalg.cython_blas").__file__)
+    library = ctypes.CDLL(extension("scipy.linalg.cython_blas").__file__)
     for prefix in _PREFIXES:
         try:
             found = [library[f"{prefix}{verb}_num_threads"] for verb in ("get", "set")]
