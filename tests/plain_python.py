@@ -11,7 +11,7 @@ from types import FunctionType
 
 import numpy as np
 
-from numbagrad.jit.direct import statements
+from numbagrad.jit.direct import source
 from numbagrad.kernels import portions
 
 __all__ = ["run", "share_everything"]
@@ -46,7 +46,7 @@ def share_everything(monkeypatch):
     kept = os.environ.get("NUMBAGRAD_CACHE_DIR")
     if kept:
         monkeypatch.setenv("NUMBAGRAD_CACHE_DIR", os.path.join(kept, "shared"))
-    monkeypatch.setattr(statements, "definition", statements.definition.__wrapped__)
+    monkeypatch.setattr(source, "definition", source.definition.__wrapped__)
 
 
 def _stand_in(value):

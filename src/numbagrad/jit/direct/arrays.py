@@ -135,6 +135,8 @@ class Unit:
     lanes : int
         How many doubles the machine computes at once, if elementary functions are called; 0 if
         they are inlined.
+    machine_lanes : int
+        The same for loops that compute but one of them: these call it anyway.
     elementary : dict
         The elementary functions that are called: the symbols of their versions for vectors, and
         the attribute of their calls.
@@ -149,6 +151,7 @@ class Unit:
         self.flags = flags
         self.borrow = borrow
         self.lanes = 0
+        self.machine_lanes = 0
         self.places: Places | None = None
         self.elementary: dict[str, tuple[list[str], str]] = {}
         self.declared: dict[str, str] = {}
@@ -212,6 +215,8 @@ class Arrays(Expressions):
     apart, elsewhere : set of str
         The owners of memory that overlaps nothing else: what the function makes, and what its
         caller says of arguments. And the owners of arguments.
+    calling : bool
+        Whether the open loop calls its elementary function in vectors.
     stops : dict
         For each status the label of the block that ends the function with it.
     """
@@ -223,6 +228,7 @@ class Arrays(Expressions):
         self.fresh: dict[str, str] = {}
         self.loops: list[tuple[str, str]] = []
         self.aim = ""
+        self.calling = False
         self._terms: dict[str, int] = {}
         self.apart: set[str] = set()
         self.elsewhere: set[str] = {"null"}
@@ -445,7 +451,7 @@ class Arrays(Expressions):
             return self._numeric(max if target.name == "maximum" else min, arguments)
         single = all(a.dtype == "float32" for a in arguments)
         dtype = "float32" if single else "float64"
-        if self.unit.lanes:
+        if self.unit.lanes or self.calling:
             return self._called_elementary(target, single, arguments)
         symbol, text = target.code(single)
         self.unit.borrowed[symbol] = Borrowed(symbol, ((dtype, None),), text)
@@ -456,7 +462,9 @@ class Arrays(Expressions):
     ) -> Number:
         """A function of ours outside of this module, with versions for vectors."""
         unit = self.unit
-        symbol, declared, attribute = target.call(single, widths(unit.lanes, single))
+        symbol, declared, attribute = target.call(
+            single, widths(unit.lanes or unit.machine_lanes, single)
+        )
         if symbol not in unit.elementary:
             unit.declared |= {f"{symbol} {n}": f"{text} #1" for n, text in declared.items()}
             names = [f"{symbol}_{n}" for n in declared if n > 1]

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["Sets", "count_sets", "last_mentions"]
+__all__ = ["Sets", "count_sets", "in_vectors", "last_mentions"]
 
 
 def _nodes(root: ast.AST) -> list[ast.AST]:
@@ -57,3 +57,52 @@ def last_mentions(body: Sequence[ast.stmt]) -> dict[int, list[str]]:
     for name, position in last.items():
         found.setdefault(position, []).append(name)
     return found
+
+
+def in_vectors(variable: str, body: Sequence[ast.stmt]) -> bool:
+    """Whether a loop's steps surely do not wait for each other, but for sums.
+
+    Steps are of plain statements then, no number is read before it is set but by adding to it, and
+    all elements that change with the step are those of the step itself.
+    """
+    later = {name for statement in body for name in _names_set(statement)}
+    seen: set[str] = set()
+    for statement in body:
+        if not isinstance(statement, (ast.Assign, ast.AugAssign)):
+            return False
+        adds = isinstance(statement, ast.AugAssign)
+        target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
+        for node in _nodes(statement.value):
+            if isinstance(node, ast.Name) and node.id in later and node.id not in seen:
+                return False
+            if isinstance(node, ast.Subscript) and not _own(variable, node):
+                return False
+        if isinstance(target, ast.Subscript):
+            if not _own(variable, target) or variable not in _names(target.slice):
+                return False
+        elif not isinstance(target, ast.Name):
+            return False
+        elif not adds:
+            seen.add(target.id)
+    return True
+
+
+def _names_set(node: ast.AST) -> set[str]:
+    return {n.id for n in _nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {n.id for n in _nodes(node) if isinstance(n, ast.Name)}
+
+
+def _own(variable: str, element: ast.Subscript) -> bool:
+    """Whether an index is the step's own, apart from what is the same for all steps."""
+    place = element.slice
+    for part in place.elts if isinstance(place, ast.Tuple) else [place]:
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
+            if variable in _names(part.right) or not isinstance(part.right, ast.Name):
+                return False
+            part = part.left
+        if variable in _names(part) and not isinstance(part, ast.Name):
+            return False
+    return True

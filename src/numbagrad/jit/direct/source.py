@@ -107,6 +107,7 @@ def translate(
     unit = Source(functions, namespace, "reassoc contract" if fastmath else "", borrow, share)
     if elementary_calls(parsed, namespace) > INLINED:
         unit.lanes = lanes
+    unit.machine_lanes = lanes
     unit.places = Places() if lines else None
     made = unit.main(name, takes, results or ())
     if results is not None and list(made) != list(results):

@@ -20,7 +20,7 @@ from .expressions import unified
 from .given import Given
 from .kernels import Kernels
 from .layout import Kind, fields_of, kind_of
-from .mentions import count_sets, last_mentions
+from .mentions import count_sets, in_vectors, last_mentions
 from .parts import Taking, in_new_memory
 from .shared import Shared
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
@@ -386,14 +386,18 @@ class Body(Kernels, Given, Shared):
             self.scopes[-1].append(name)
         else:
             self._assign(name, place)
+        dear = self._is_dear(body)
+        around = self.calling
+        self.calling = dear and self.unit.machine_lanes > 0 and in_vectors(name, body)
         self._body(body)
+        self.calling = around
         for inner in dict.fromkeys(self.scopes.pop()):
             del self.variables[inner]
         self.loops.pop()
         write.start(step)
         never = "nuw nsw" if place.natural else "nsw"
         write.put(f"store i64 {write.make(f'add {never} i64 {at}, {by.text}')}, ptr {counter}")
-        write.end(f"br label %{head}{self.unit.loop_note(end, self._is_dear(body))}")
+        write.end(f"br label %{head}{self.unit.loop_note(end, dear)}")
         write.start(after)
 
     def _is_dear(self, body: Sequence[ast.stmt]) -> bool:
