@@ -418,7 +418,7 @@ class Function:
         --------
         >>> from numbagrad import tensor
         >>> x = tensor.dvector("x")
-        >>> f = function([x], tensor.exp(x))
+        >>> f = function([x], tensor.exp(x), parallel=False)
         >>> print(f.simd_report())
         line 6: for i in range(n):  # ... at a time
         """

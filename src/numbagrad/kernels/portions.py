@@ -29,8 +29,8 @@ def parts_of(rows, work, sums):
 
     Examples
     --------
-    >>> parts_of(1000, 1e4, 0.0), parts_of(1000, 1e6, 0.0), parts_of(3, 1e6, 0.0)
-    (1, 10, 3)
+    >>> parts_of(1000, 0.0, 0.0), parts_of(1000, 1e9, 0.0), parts_of(3, 1e9, 0.0)
+    (1, 64, 3)
     """
     wanted = min(work / LEAST, work / (SUMS * max(sums, 1.0)))
     return int(max(min(min(wanted, MOST), float(rows)), 1.0))
