@@ -253,6 +253,24 @@ class TestApart:
         close(f(*given), interpret(outputs, dict(zip(inputs, given, strict=True))))
         assert [apart.objects(apart.joined(*codes)) for codes in made] == [list(made[0])]
 
+    @translated
+    def test_loops_over_blocks_of_rows_that_only_call_are_not_optimised(self, monkeypatch):
+        texts, emitted = [], machine._emitted
+
+        def noted(module, exported, level):
+            texts.append((str(module), level))
+            return emitted(module, exported, level)
+
+        monkeypatch.setattr(machine, "_emitted", noted)
+        inputs, outputs = network([("tanh",)] * 36)
+        with ng.using(cache=False, compiler="direct"):
+            f = ng.function(inputs, outputs)
+        products = [(len(re.findall(r"call .*gemm_nt", t)), level) for t, level in texts]
+        ((count, level),) = [found for found in products if found[0] > 20]
+        assert level == 0 and count < 50
+        given = values(inputs)
+        close(f(*given), interpret(outputs, dict(zip(inputs, given, strict=True))))
+
     def test_values(self, deep):
         f, given, (inputs, outputs) = deep
         close(f(*given), interpret(outputs, dict(zip(inputs, given, strict=True))))

@@ -92,8 +92,8 @@ class _Sharer:
             self._share(places, reads)
         # What is left of a long function that repeats itself only calls, and needs no optimisation.
         if self.straight > 1 and self.parts and size_of(self.program.body) > self.cap:
-            top = [place for place in alone if place.body is body]
-            for place in top if _MOST * len(top) < sum(map(len, shares)) else ():
+            few = _MOST * len(alone) < sum(map(len, shares))
+            for place in alone if few else ():
                 self._share([place], reads)
         return self.parts, body
 

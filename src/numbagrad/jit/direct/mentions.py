@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["Sets", "count_sets", "in_vectors", "last_mentions"]
+__all__ = ["Sets", "count_calls", "count_sets", "in_vectors", "last_mentions"]
 
 
 def _nodes(root: ast.AST) -> list[ast.AST]:
@@ -106,3 +107,23 @@ def _own(variable: str, element: ast.Subscript) -> bool:
         if variable in _names(part) and not isinstance(part, ast.Name):
             return False
     return True
+
+
+def count_calls(loop: ast.For, scope: Mapping[str, Any]) -> int:
+    """How many functions a loop calls, those of the same source among them; 0 if it does more.
+
+    Where a block of rows ends may be computed.
+    """
+    calls = 0
+    for statement in loop.body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            calls += 1
+        elif isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            called = statement.value.func
+            name = called.id if isinstance(called, ast.Name) else ""
+            if name != "min" and not isinstance(scope.get(name), ast.FunctionDef):
+                return 0
+            calls += name != "min"
+        else:
+            return 0
+    return calls

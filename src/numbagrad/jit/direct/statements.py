@@ -20,7 +20,7 @@ from .expressions import unified
 from .given import Given
 from .kernels import Kernels
 from .layout import Kind, fields_of, kind_of
-from .mentions import count_sets, in_vectors, last_mentions
+from .mentions import count_calls, count_sets, in_vectors, last_mentions
 from .parts import Taking, in_new_memory
 from .shared import Shared
 from .values import Array, Module, Number, Unknown, llvm_type, memory_type, number
@@ -34,6 +34,8 @@ MAIN = "numbagrad_main"
 _FEW_OWNERS = 4
 #: One that holds so many, and has no loops, is not optimised.
 _MANY_OWNERS = 32
+#: Nor is one whose loops, over blocks of rows, do nothing but call so many functions.
+_MANY_CALLS = 64
 _COUNTING = re.compile(r"call void @numbagrad_(retain|release)\(")
 
 
@@ -129,9 +131,13 @@ class Body(Kernels, Given, Shared):
 
     def _only_calls(self) -> bool:
         """Whether it is long, and what it does is handing arrays from one function to another."""
-        loops = any(line.startswith("head") for line in self.writer.lines)
+        loops = [s for s in self.node.body if isinstance(s, ast.For)]
+        calls = [count_calls(loop, self.namespace) for loop in loops]
+        if sum(calls) > _MANY_CALLS:
+            return all(calls) and len(self.node.body) < 8 * sum(calls)
         many = len(self.owners) > _MANY_OWNERS
-        return many and not loops and len(self.node.body) < 8 * len(self.owners)
+        inside = any(line.startswith("head") for line in self.writer.lines)
+        return many and not inside and len(self.node.body) < 8 * len(self.owners)
 
     def _release_all(self) -> list[str]:
         """Release what the function holds at its end; gives the slots to make at its entry."""
