@@ -77,6 +77,7 @@ def test_blocks_of_rows_compute_the_same(monkeypatch, n, cached):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.holds_at("loops in stages and by columns are for vectors", optimize="default")
 def test_sums_of_another_dtype_start_where_they_are_added_to():
     X, w = T.fmatrix("X"), T.fvector("w")
     z = T.dot(X, w)

@@ -21,6 +21,7 @@ def lanes(f):
     return [loop.lanes for loop in f.simd_report().loops]
 
 
+@pytest.mark.holds_at("LLVM makes vectors by default", optimize="default")
 def test_each_innermost_loop_is_named_with_its_line():
     X, w = tensor.dmatrix("X"), tensor.dvector("w")
     f = function([X, w], [tensor.exp(X).sum(axis=1), tensor.cumsum(w)])

@@ -62,7 +62,7 @@ class Emitted:
     cut: bool = False
 
 
-def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
+def emit(program: Program, cap: int, straight: int = STRAIGHT, vectors: bool = True) -> Emitted:
     """Print a Program.
 
     Parameters
@@ -72,8 +72,11 @@ def emit(program: Program, cap: int, straight: int = STRAIGHT) -> Emitted:
         About how many statements one function may have.
     straight : int
         How many times as many it may have that are no loops and no branches.
+    vectors : bool
+        Whether LLVM makes vectors of loops: without them, loops in stages and by columns gain
+        nothing and take their time to compile.
     """
-    return _printed(_staged(program), cap, straight)
+    return _printed(_staged(program) if vectors else program, cap, straight, vectors)
 
 
 def _staged(program: Program) -> Program:
@@ -85,13 +88,14 @@ def _staged(program: Program) -> Program:
     return replace(made, body=body)
 
 
-def _printed(program: Program, cap: int, straight: int) -> Emitted:
-    program = in_columns(reused(program))
+def _printed(program: Program, cap: int, straight: int, vectors: bool) -> Emitted:
+    program = reused(program)
+    program = in_columns(program) if vectors else program
     called: list[Part] = []
     body = program.body
     if any(isinstance(s, Call) and s.objects is not None for s in _all(body)):
         body = _called_back(body, program, called, False)
-    portions = [_printed(s.portion, cap, straight) for s in body if isinstance(s, Share)]
+    portions = [_printed(s.portion, cap, straight, vectors) for s in body if isinstance(s, Share)]
     nests, body = shared(replace(program, body=body), cap, straight)
     parts, body = outline(replace(program, body=body), cap, straight)
     parts = [*called, *nests, *parts]

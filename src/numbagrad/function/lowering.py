@@ -85,7 +85,8 @@ def lower(
     planned = clock("planning", plan, inputs, optimized, name, config.statement_cap, outputs)
     made.program = in_portions(planned) if mode.parallel else planned
     straight = STRAIGHT if config.compiler == "direct" else 1
-    made.emitted = clock("printing", emit, made.program, config.statement_cap, straight)
+    vectors = mode.optimize != "fast_compile"
+    made.emitted = clock("printing", emit, made.program, config.statement_cap, straight, vectors)
     return made
 
 
