@@ -217,6 +217,18 @@ class TestRoom:
         assert "1 functions removed" in capsys.readouterr().out and not list(place.iterdir())
 
 
+def test_a_command_whose_reader_has_read_enough_says_nothing(tmp_path):
+    there, here = os.pipe()
+    os.close(there)
+    env = {**os.environ, "NUMBAGRAD_CACHE_DIR": str(tmp_path), "PYTHONPATH": SOURCE}
+    program = "from numbagrad.commands import main; main(['cache'])"
+    made = subprocess.run(
+        [sys.executable, "-c", program], env=env, stdout=here, stderr=subprocess.PIPE, check=False
+    )
+    os.close(here)
+    assert made.returncode == 0 and not made.stderr
+
+
 def compiled_there(f, value, queue):
     queue.put((f.compile_report().cache, float(f(value)[0])))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
+import sys
 from collections.abc import Sequence
 
 from .jit import cache
@@ -40,6 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kept.add_argument("--clear", action="store_true", help="remove everything in it")
     kept.add_argument("--directory", action="store_true", help="only say where it is")
     given = parser.parse_args(arguments)
+    try:
+        _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(given: argparse.Namespace) -> None:
     if given.command is None:
         demo.main()
     elif given.directory:

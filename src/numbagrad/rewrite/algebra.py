@@ -80,7 +80,8 @@ def _multiplied(n: int) -> Any:
 
 
 #: Powers up to this, and their reciprocals, are products: a general power takes as long as twenty
-#: of them. Each product adds half a unit in the last place at worst.
+#: of them. Each product adds half a unit in the last place at worst, and a reciprocal below the
+#: smallest normal number becomes zero.
 _LARGEST = 16
 
 
