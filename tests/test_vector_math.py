@@ -6,7 +6,6 @@ of the last place of the right result.
 
 import functools
 import math
-import os
 import re
 import struct
 import subprocess
@@ -23,6 +22,7 @@ from numbagrad.codegen.program import Program
 from numbagrad.jit import build, machine, objects, pairs
 from numbagrad.kernels import _coefficients, elementary
 from numbagrad.kernels.inlined import FUNCTIONS, inlined
+from tests.effort import MORE
 from tests.fit_polynomials import text
 
 INF, NAN = math.inf, math.nan
@@ -224,7 +224,7 @@ def test_as_exact_as_stated(name, dtype):
 def test_as_exact_as_stated_at_many_places(name):
     # mpmath takes long for these.
     slow = name in ("gammaln", "digamma", "trigamma", "erfinv", "softplus", "log1mexp")
-    places = (400 if slow else 2000) * (1 + int(os.environ.get("NUMBAGRAD_FUZZ", "0")))
+    places = (400 if slow else 2000) * (1 + MORE)
     error, where = worst(name, np.float64, places)
     assert error <= FUNCTIONS[name].ulps(np.float64), f"{name}{where}: {error} ulp"
 

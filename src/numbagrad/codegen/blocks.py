@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from ..kernels.inlined import Inlined
 from ..records import record, replace
 from .names import Names
 from .program import (
@@ -30,7 +29,7 @@ from .program import (
     taken_names,
     walk,
 )
-from .rows import CALL, BlockedLoop, RowLoop, assigned, right_sides
+from .rows import CALL, BlockedLoop, RowLoop, assigned, elementary_in, right_sides
 
 __all__ = ["in_blocks"]
 
@@ -168,9 +167,7 @@ class _Rows:
     def _dear(self, unit: _Unit) -> bool:
         """Whether it calls an elementary function for a row, which vectors should compute."""
         texts = [text for s in unit.statements for text in reads_of(s)]
-        called = {text[m.start() : m.end() - 1] for text in texts for m in CALL.finditer(text)}
-        functions = (self.namespace.get(name) for name in called)
-        return not unit.heavy and any(isinstance(f, Inlined) for f in functions)
+        return not unit.heavy and bool(elementary_in(texts, self.namespace))
 
     @cached_property
     def _meet(self) -> set[str]:

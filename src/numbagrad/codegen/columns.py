@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..kernels.inlined import EXTREMES, Inlined
+from ..kernels.inlined import EXTREMES
 from ..records import field, record, replace
 from .names import Names
 from .outline import size_of
@@ -37,7 +37,7 @@ from .program import (
     writes_of,
     zero,
 )
-from .rows import BLOCK, BlockedLoop, RowLoop, assigned, right_sides, stores_by_row
+from .rows import BLOCK, BlockedLoop, RowLoop, assigned, elementary_in, right_sides, stores_by_row
 
 __all__ = ["in_columns"]
 
@@ -45,7 +45,6 @@ __all__ = ["in_columns"]
 COLUMNS, ROWS = 24, 64
 #: How long a body may be that is printed twice.
 _LONG = 300
-_CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
 
 
 def in_columns(program: Program) -> Program:
@@ -82,8 +81,7 @@ def _eligible(loop: Any, namespace: Mapping[str, Any]) -> bool:
     if not of_row & {n for along in inner for n in assigned(along.body)}:
         return False
     texts = [text for along in inner for s in along.body for text in right_sides(s)]
-    called = {name for text in texts for name in _CALL.findall(text)} - set(EXTREMES)
-    dear = any(isinstance(namespace.get(name), Inlined) for name in called)
+    dear = bool(elementary_in(texts, namespace) - set(EXTREMES))
     return dear and size_of(loop.body) <= _LONG
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..kernels.inlined import Inlined
 from .names import Names
 from .program import Allocate, Assign, Call, Comment, For, If, Store, names_in, walk, within
 
@@ -21,6 +22,7 @@ __all__ = [
     "BlockedLoop",
     "RowLoop",
     "assigned",
+    "elementary_in",
     "right_sides",
     "stores_by_row",
 ]
@@ -51,6 +53,12 @@ def right_sides(statement: Any) -> list[str]:
 def assigned(body: Sequence[Any]) -> list[str]:
     """The numbers that are set, each once."""
     return list(dict.fromkeys(s.name for s in walk(body) if isinstance(s, Assign)))
+
+
+def elementary_in(texts: Iterable[str], namespace: Mapping[str, Any]) -> set[str]:
+    """The names under which texts call elementary functions."""
+    called = {text[m.start() : m.end() - 1] for text in texts for m in CALL.finditer(text)}
+    return {name for name in called if isinstance(namespace.get(name), Inlined)}
 
 
 def stores_by_row(loop: For, array: str) -> bool:

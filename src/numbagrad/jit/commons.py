@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..config import config
 from . import cache
-from .content import key_of_text
+from .content import kept_or_made
 from .machine import MissingSymbolError, compile_text, keep
 from .runtime import COMMON
 
@@ -62,14 +61,11 @@ def provide(outside: Iterable[str], made: Mapping[str, Common], level: int) -> N
 
 def _code(name: str, common: Common | None, level: int) -> cache.Stored:
     """Machine code from disk, or made now."""
-    key = key_of_text(name) if config.cache else None
-    stored = cache.load(key) if key is not None else None
-    if stored is not None:
-        return stored
-    if common is None:
-        raise MissingSymbolError(name)
-    code, outside = compile_text(common.text, common.borrowed, common.symbols, level)
-    stored = cache.Stored(code, tuple(outside))
-    if key is not None:
-        cache.store(key, stored)
-    return stored
+
+    def made() -> cache.Stored:
+        if common is None:
+            raise MissingSymbolError(name)
+        code, outside = compile_text(common.text, common.borrowed, common.symbols, level)
+        return cache.Stored(code, tuple(outside))
+
+    return kept_or_made(name, made)

@@ -22,15 +22,17 @@ from typing import TYPE_CHECKING, Any
 import llvmlite
 import numpy as np
 
+from ..config import config
 from ..kernels.inlined import Inlined
 from ..lazy import SINCE, module_name
+from . import cache
 from .machine import target_name
 
 if TYPE_CHECKING:
     from ..codegen.emit import Emitted
     from ..codegen.program import Program
 
-__all__ = ["key_of", "key_of_function", "key_of_graph", "key_of_text"]
+__all__ = ["kept_or_made", "key_of", "key_of_function", "key_of_graph"]
 
 _KNOWN = ("builtins", "math", "numpy", "numba", "numbagrad", "llvmlite", "operator")
 
@@ -84,9 +86,21 @@ def key_of_function(target: Any, further: Sequence[Any]) -> str | None:
     return hashlib.sha256(repr(row).encode()).hexdigest()[:40]
 
 
-def key_of_text(text: str) -> str:
+def _key_of_text(text: str) -> str:
     """The name under which something is kept that the environment and this text say all about."""
     return hashlib.sha256(repr((environment(), text)).encode()).hexdigest()[:40]
+
+
+def kept_or_made(text: str, make: Callable[[], cache.Stored]) -> cache.Stored:
+    """What is on disk under a text that says, with the environment, all about it; or made now."""
+    if not config.cache:
+        return make()
+    key = _key_of_text(text)
+    stored = cache.load(key)
+    if stored is None:
+        stored = make()
+        cache.store(key, stored)
+    return stored
 
 
 def key_of_graph(text: str) -> str | None:

@@ -6,12 +6,12 @@ beside the functions that call it, so that these find it without compiling.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
-from ..config import config
 from ..kernels._elementary import called_name, called_symbol, called_text, widths
 from . import cache
-from .content import key_of_text
+from .content import kept_or_made
 from .machine import compile_functions, keep, lanes
 
 __all__ = ["provide"]
@@ -33,12 +33,11 @@ def provide(outside: Iterable[str]) -> None:
         function, single = found
         wide = widths(lanes(), single)
         symbols = [called_symbol(function, single, n) for n in (1, *wide)]
-        key = key_of_text(repr(symbols)) if config.cache else None
-        stored = cache.load(key) if key is not None else None
-        if stored is None:
-            code, others = compile_functions(called_text(function, single, wide), symbols)
-            stored = cache.Stored(code, tuple(others))
-            if key is not None:
-                cache.store(key, stored)
-        keep([stored], symbols)
+        make = partial(_made, function, single, wide, symbols)
+        keep([kept_or_made(repr(symbols), make)], symbols)
         _known.update(symbols)
+
+
+def _made(function: str, single: bool, wide: Sequence[int], symbols: Sequence[str]) -> cache.Stored:
+    code, others = compile_functions(called_text(function, single, wide), symbols)
+    return cache.Stored(code, tuple(others))
